@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use stickshift::at::data::{Authentication, PdpType};
 use stickshift::error::{Detail, Error, ErrorKind, Result, Shows, Verdict};
 use stickshift::modem::Login;
+use stickshift::online::computer::KEEPS;
 use stickshift::online::{self, Access, Computer, Taken, Wanted, WantedWay};
 use stickshift::stick::{Mode, Place};
 
@@ -311,12 +312,15 @@ fn up(context: &mut Context, args: &UpArgs) -> Result<()> {
     }
     let mut pin = || pin(context.global.json);
     let mut access = Access::new(&mut pin, args.login.login()?);
-    let _stays = stays(&mut *computer, &place)?;
+    let stays = stays(&mut *computer, &place)?;
     if args.stay {
+        // A file that cannot be written says less of a sudden end, and stops nothing.
+        let _ = stays.as_ref().map(|mut file| file.write_all(KEEPS.as_bytes()));
         let every = Duration::from_secs(args.every);
         let listens = !args.leave_port;
         let staying = Staying { wanted: &wanted, limit: args.limit, every, hook: args.exec.clone(), listens };
         let ended = online_stay::run(context, &mut *bus, &mut *computer, stick.place, access, &staying);
+        let _ = stays.as_ref().map(|file| file.set_len(0));
         finish_down(context, ended.map_err(leads_on)?);
         return Ok(());
     }

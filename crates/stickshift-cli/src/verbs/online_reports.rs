@@ -84,6 +84,7 @@ impl Report for Stands {
         let s = &self.0;
         let Some(way) = &s.way else {
             writeln!(out, "{}: no connection is recorded", s.place)?;
+            kept_by(s, out)?;
             return s.changed.iter().try_for_each(|line| writeln!(out, "changed       {line}"));
         };
         let state = if s.online { "online" } else { "not online" };
@@ -93,6 +94,7 @@ impl Report for Stands {
             s.place,
             s.interface.as_deref().unwrap_or("no interface")
         )?;
+        kept_by(s, out)?;
         writeln!(out, "address       {}", s.addresses.join(", "))?;
         writeln!(out, "name servers  {}", s.dns.join(", "))?;
         if let (Some(received), Some(sent)) = (s.received, s.sent) {
@@ -101,4 +103,8 @@ impl Report for Stands {
         writeln!(out, "answers       {}", s.answers.as_deref().unwrap_or("nothing"))?;
         s.changed.iter().try_for_each(|line| writeln!(out, "changed       {line}"))
     }
+}
+
+fn kept_by(status: &Status, out: &mut dyn Write) -> io::Result<()> {
+    status.keeper.iter().try_for_each(|keeper| writeln!(out, "kept by       {keeper}"))
 }

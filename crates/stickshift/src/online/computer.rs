@@ -130,6 +130,9 @@ pub enum PppdState {
     Ended(i32),
 }
 
+/// Stands behind the number in the file of [`Computer::stays`] while that process keeps a stick online. Only a sudden end leaves it there.
+pub const KEEPS: &str = " keeps";
+
 /// What going online needs of the computer. `host` has the real one; [`Simulated`](crate::online::Simulated) is one in memory.
 pub trait Computer: Send {
     /// The network interfaces of a stick, as the bus shows it.
@@ -254,6 +257,12 @@ pub trait Computer: Send {
     fn stays(&mut self, place: &Place) -> Result<Option<File>> {
         let _ = place;
         Ok(None)
+    }
+
+    /// Who said last that it keeps the stick at `place` online, by its number, and whether it still runs. `None` after an end that was told.
+    fn keeper(&mut self, place: &Place) -> Option<(u32, bool)> {
+        let _ = place;
+        None
     }
 
     /// The places of which something is recorded.

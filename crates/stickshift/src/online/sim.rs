@@ -52,8 +52,7 @@ pub(super) fn remember(run: &mut Run<'_, '_>) {
 fn enter(run: &mut Run<'_, '_>, modem: &mut Modem<'_>, access: &mut Access<'_>) -> Result<()> {
     if access.pin_was_refused {
         remember(run);
-        let what =
-            "the PIN was refused in an earlier run, or its answer was lost, and is not sent again by itself";
+        let what = "no PIN was sent: one was refused in an earlier run, or its answer was lost";
         return Err(Error::new(ErrorKind::SimPinNeeded, what).detail(Detail::PinRefusedBefore));
     }
     let Some(pin) = (access.pin)()? else {

@@ -23,6 +23,8 @@ pub struct Status {
     pub online: bool,
     /// `ncm`; none where nothing was recorded.
     pub way: Option<String>,
+    /// Who keeps it online, or that whoever did is gone; none where nobody was to.
+    pub keeper: Option<String>,
     /// The network interface.
     pub interface: Option<String>,
     /// The access point name; empty for the network's own, none where it is not known.
@@ -52,6 +54,10 @@ pub struct Status {
 pub fn status(place: &Place, computer: &mut dyn Computer) -> Result<Status> {
     let mut status =
         Status { place: place.to_string(), table: table_of(place.as_str()), ..Status::default() };
+    status.keeper = computer.keeper(place).map(|(pid, runs)| match runs {
+        true => format!("process {pid}"),
+        false => format!("nobody: process {pid} is gone without an end; what it changed stays until `down`"),
+    });
     let Some(record) = computer.recall(place)? else { return Ok(status) };
     let boot = computer.boot();
     status.changed = up::on_stick_now(&record);

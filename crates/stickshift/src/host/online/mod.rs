@@ -24,8 +24,8 @@ use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::event::Cancel;
 use crate::link::ByteLink;
 use crate::online::computer::{
-    Card, CardState, Change, Computer, DhcpLease, MAIN_TABLE, Network, Owner, Pppd, PppdRuns, PppdState,
-    Route, SettingName,
+    Card, CardState, Change, Computer, DhcpLease, KEEPS, MAIN_TABLE, Network, Owner, Pppd, PppdRuns,
+    PppdState, Route, SettingName,
 };
 
 use crate::online::probe::{Answer, Probe};
@@ -197,7 +197,8 @@ fn right(folders: &Folders, file: String, patience: Duration, held: &str) -> Res
     let limit = Instant::now() + patience;
     while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         if Instant::now() >= limit {
-            let holder = format!("stickshift (pid {})", read(&path).unwrap_or_default());
+            let written = read(&path).unwrap_or_default();
+            let holder = format!("stickshift (pid {})", written.trim_end_matches(KEEPS));
             return Err(Error::new(ErrorKind::PortBusy, held).detail(Detail::Holder(holder)));
         }
         // Also where this program is to end: that takes a connection back.
@@ -205,6 +206,13 @@ fn right(folders: &Folders, file: String, patience: Duration, held: &str) -> Res
     }
     let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
     Ok(file)
+}
+
+fn keeper(folders: &Folders, place: &Place) -> Option<(u32, bool)> {
+    let path = folders.run.join("stickshift").join(format!("{place}.stays"));
+    let pid = read(&path)?.strip_suffix(KEEPS)?.parse().ok()?;
+    let is_free = |file: File| flock(&file, FlockOperation::NonBlockingLockShared).is_ok();
+    Some((pid, !File::open(&path).is_ok_and(is_free)))
 }
 
 fn read(path: &Path) -> Option<String> {
@@ -416,6 +424,10 @@ impl Computer for SysComputer {
         }
     }
 
+    fn keeper(&mut self, place: &Place) -> Option<(u32, bool)> {
+        keeper(&self.folders, place)
+    }
+
     fn recall(&mut self, place: &Place) -> Result<Option<Record>> {
         let path = self.record(place);
         let text = match fs::read_to_string(&path) {
@@ -517,6 +529,24 @@ mod tests {
         of("1-2").unwrap();
         drop(held);
         of("1-1").unwrap();
+    }
+
+    #[test]
+    fn a_process_that_keeps_a_stick_online_and_is_gone_is_known() {
+        let root = tempfile::tempdir().unwrap();
+        let folders = Folders { run: root.path().to_owned(), ..Folders::default() };
+        let place: Place = "1-1".parse().unwrap();
+        let take = || right(&folders, format!("{place}.stays"), Duration::ZERO, "held");
+        let mut held = take().unwrap();
+        assert_eq!(keeper(&folders, &place), None, "it goes online and no more");
+        held.write_all(KEEPS.as_bytes()).unwrap();
+        assert_eq!(keeper(&folders, &place), Some((std::process::id(), true)));
+        assert_eq!(take().unwrap_err().holder(), Some(&*format!("stickshift (pid {})", std::process::id())));
+        // As the kernel does for a process that is killed.
+        drop(held);
+        assert_eq!(keeper(&folders, &place), Some((std::process::id(), false)));
+        drop(take().unwrap());
+        assert_eq!(keeper(&folders, &place), None, "another run came after it");
     }
 
     #[test]
