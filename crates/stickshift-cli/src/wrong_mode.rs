@@ -46,7 +46,7 @@ pub(crate) fn next(needs: Needs, mode: Mode) -> Option<&'static str> {
         }
         (_, Mode::Fastboot) => "unplug it and plug it in again to start its firmware",
         (Needs::At, Mode::Hilink) => {
-            "`stickshift hilink`, `sms`, `signal`, `network` and `pin` work through its web interface; `stickshift switch --to serial` asks it for serial ports"
+            "`stickshift hilink`, `sms`, `ussd`, `signal`, `network` and `pin` work through its web interface; `stickshift identify` says whether this model can show serial ports, and how"
         }
         (Needs::Web, Mode::Modem) => {
             "`stickshift signal`, `network`, `sms`, `pin` and `at` talk to it; if it has a web page all the same, name that with --url"

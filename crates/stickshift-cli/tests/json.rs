@@ -141,7 +141,7 @@ const TYPED: &[(&str, &str)] = &[
     ("hilink mode debug --virtual e3372h-hilink --yes", "sent"),
     ("hilink updates --virtual e3372h-hilink", "untouched"),
     ("hilink updates off --virtual e3372h-hilink", "done"),
-    ("hilink raw /api/device/signal --virtual e3372h-hilink", "done"),
+    ("hilink raw /api/device/signal --virtual e3372h-hilink", "untouched"),
     ("hilink raw /api/no/such --virtual e3372h-hilink", "untouched"),
     ("at ATI --virtual e3372h-stick", "untouched"),
     ("at +CFUN=1 --virtual e3372h-stick", "done"),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
 use stickshift::hilink::device::{self, Control, UsbMode};
 use stickshift::hilink::xml::Element;
-use stickshift::hilink::{Delivery, Generation, Hilink, monitoring};
+use stickshift::hilink::{Delivery, Generation, Hilink, acts_on_get, monitoring};
 use stickshift::mask;
 use stickshift::modem::{DialProfiles, Modem, may_be_posted};
 
@@ -321,6 +321,9 @@ fn raw(
         }
     };
     let root = web.raw(path, body.as_deref())?;
+    if body.is_none() && !acts_on_get(path) {
+        context.output.outcome_is(Outcome::Untouched);
+    }
     context.output.finish(&Raw { root, unmasked });
     Ok(())
 }

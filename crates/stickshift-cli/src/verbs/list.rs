@@ -8,7 +8,7 @@ use stickshift::error::Result;
 use stickshift::link::Bus;
 use stickshift::mask;
 use stickshift::modem::identity::at_ports;
-use stickshift::profile::Catalogue;
+use stickshift::profile::{Catalogue, purpose};
 use stickshift::stick::{
     Drive, DriveKind, Interface, Mode, Place, Stick, is_huawei_design, product_name, vendor_name,
 };
@@ -328,7 +328,10 @@ fn next(stick: &Stick) -> String {
         return undisturbed::about(holder);
     }
     match stick.mode {
-        Mode::Cdrom => format!("stickshift switch {place}"),
+        Mode::Cdrom => match purpose::no_modem(stick.id) {
+            Some(what) => format!("nothing: it is {what}, no modem; stickshift switch {place} makes it one"),
+            None => format!("stickshift switch {place}"),
+        },
         Mode::Hilink if !is_huawei_design(stick.id.vendor) => {
             format!("{}; in this mode it serves `stickshift online`", its_page(stick))
         }

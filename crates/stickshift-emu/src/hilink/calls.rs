@@ -190,7 +190,7 @@ pub(crate) fn post(ask: &mut CallContext<'_>, call: &str, body: &str) -> CallAns
                 let plmn = value(body, "Plmn").unwrap_or_default();
                 let Some(&(_, long, short, number, _)) = NETWORKS.iter().find(|n| n.3 == plmn && n.0 != 3)
                 else {
-                    return CallAnswer::Error(112_003);
+                    return CallAnswer::Error(112_005);
                 };
                 (ask.modem.radio.operator, ask.modem.radio.manual) = ((long, short, number), true);
                 CallAnswer::Done

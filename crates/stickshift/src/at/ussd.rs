@@ -14,7 +14,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::at::{At, Command, PATIENT, quoted};
-use crate::error::{Effect, Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Effect, Error, ErrorKind, Result, Verdict};
 use crate::hex;
 use crate::link::Changes;
 use crate::wire::at::Final;
@@ -205,6 +205,13 @@ fn await_reply(at: &mut At<'_>) -> Result<Reply> {
         Ok(None) => {
             close(at);
             Err(Error::new(ErrorKind::Timeout, "the network did not answer the USSD code")
+                .because(Error::new(
+                    ErrorKind::Timeout,
+                    "the stick took the code, and the network was silent",
+                ))
+                .detail(Detail::NextStep(
+                    "see what became of it before you send it again; check the code, and the signal",
+                ))
                 .with("seconds", NETWORK_TIMEOUT.as_secs()))
         }
         Err(e) => {

@@ -210,7 +210,8 @@ impl<'l> Hilink<'l> {
         lost_is_a_value(self.concluded(Effect::Changes, reply).map(|_| ()))
     }
 
-    /// Any request, for people: the reply's root element. `body` is a whole document, and a request with one is taken for a change.
+    /// Any request, for people: the reply's root element. `body` is a whole document, and a request with one is taken for a change, as are
+    /// the [few without](acts_on_get).
     ///
     /// # Errors
     /// As [`call`](Self::call).
@@ -219,7 +220,7 @@ impl<'l> Hilink<'l> {
             let what = "a path of the API begins with / and has no blanks";
             return Err(self.assess(Error::new(ErrorKind::Usage, what)));
         }
-        let effect = if body.is_some() { Effect::Changes } else { Effect::Reads };
+        let effect = if body.is_some() || acts_on_get(path) { Effect::Changes } else { Effect::Reads };
         self.request(path, body.map(|b| Body::Plain(b.to_owned())), effect, USUAL, Repeat::Unheard)
     }
 
@@ -433,6 +434,12 @@ impl Drop for Hilink<'_> {
         // The slot frees itself after five minutes; there is no one left to report it to.
         let _ = self.logout();
     }
+}
+
+/// Whether a GET of this path does something, section 1.7: it ends a dialogue of a code, or restarts some sticks.
+pub fn acts_on_get(path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
+    ["/api/ussd/release", "/api/online-update/cancel-downloading"].contains(&path)
 }
 
 /// A request document as it goes out.

@@ -54,7 +54,7 @@ pub mod ussd;
 pub mod xml;
 
 pub use call::{Call, Repeat, USUAL};
-pub use client::{Delivery, Generation, Hilink};
+pub use client::{Delivery, Generation, Hilink, acts_on_get};
 pub use login::LoginState;
 pub use refusal::{ABSENT, BUSY, code_of, refusal};
 pub use rsa::Padding;

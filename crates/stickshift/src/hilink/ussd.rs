@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use crate::error::{Effect, Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Effect, Error, ErrorKind, Result, Verdict};
 use crate::hilink::refusal::{USSD_OPEN, USSD_WAITS, code_of};
 use crate::hilink::{Call, Hilink, Repeat, unexpected};
 use crate::link::Changes;
@@ -63,6 +63,10 @@ pub fn ask(hilink: &mut Hilink<'_>, code: &str) -> Result<String> {
     }
     close(hilink);
     Err(Error::new(ErrorKind::Timeout, "the network did not answer the USSD code")
+        .because(Error::new(ErrorKind::Timeout, "the stick took the code, and the network was silent"))
+        .detail(Detail::NextStep(
+            "see what became of it before you send it again; check the code, and the signal",
+        ))
         .with("seconds", NETWORK_TIMEOUT.as_secs()))
 }
 

@@ -203,7 +203,12 @@ fn answered(reply: ussd::Reply) -> Result<CodeAnswer> {
         (ReplyKind::TakenByAnother, None) => {
             refused("another program on the stick took the network's answer to the code")
         }
-        (ReplyKind::TimedOut, None) => refused("the network did not answer the code"),
+        (ReplyKind::TimedOut, None) => {
+            let silent = Error::new(ErrorKind::AtRefused, "the network did not answer the code");
+            let cause = Error::new(ErrorKind::Timeout, "the stick took the code, and the network was silent");
+            let next = "see what became of it before you send it again; check the code, and the signal";
+            Err(silent.because(cause).detail(Detail::NextStep(next)))
+        }
         (kind, text) => Ok(CodeAnswer {
             text: text.unwrap_or_default(),
             reply_expected: kind == ReplyKind::ReplyExpected,

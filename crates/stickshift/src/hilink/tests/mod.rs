@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use super::device::{self, Control, UsbMode};
 use super::pin::SimState;
-use super::{Call, Delivery, Generation, Hilink, code_of, dialup, monitoring, net, pin, sms, ussd, xml};
+use super::{
+    Call, Delivery, Generation, Hilink, acts_on_get, code_of, dialup, monitoring, net, pin, sms, ussd, xml,
+};
 use crate::error::refusals::ConnectionState;
 use crate::error::{ErrorKind, Result, Verdict};
 use crate::link::{HttpLink, HttpRequest, HttpResponse, Moment};
@@ -488,6 +490,7 @@ fn raw_requests() {
     for bad in ["", "api", "/a b", "/a\r\nX: y"] {
         assert!(h.raw(bad, None).unwrap_err().is(ErrorKind::Usage), "{bad:?}");
     }
+    assert!(acts_on_get("/api/ussd/release?a") && !acts_on_get("/api/device/signal"));
     let call = Call::get("/api/device/signal", |_| Ok(()));
     assert!(call.parse(&xml::Element::default()).is_ok());
 }

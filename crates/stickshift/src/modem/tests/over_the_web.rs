@@ -117,6 +117,14 @@ fn a_refused_code_is_judged_by_when_it_was_refused() {
     }
 }
 
+/// The stick answers, so that pulling it out is no advice.
+#[test]
+fn a_network_that_is_silent_on_a_code_is_told_from_a_silent_stick() {
+    let mut pages = Pages::new(&[("/api/ussd/send", &[OK]), ("/api/ussd/get", &["!111019"])]);
+    let error = Modem::over_web(&mut pages, None, &Cancel::new()).unwrap().ask_code("*100#").unwrap_err();
+    assert!(error.is(ErrorKind::Timeout) && error.next_step().is_some(), "{error:?}");
+}
+
 #[test]
 fn a_refused_message_is_judged_by_what_the_refusal_says() {
     let (untouched, unknown) = (Err(Some(Verdict::Untouched)), Err(Some(Verdict::Unknown)));
