@@ -66,7 +66,7 @@ const VERBS: &[(&str, Act, &str, &str)] = &[
     ("hilink-reboot", Asks, "hilink reboot", "e3372h-hilink"),
     ("hilink-mode", Asks, "hilink mode project", "e3372h-hilink"),
     ("hilink-updates", IsNamed, "hilink updates off", "e3372h-hilink"),
-    ("hilink-raw", IsNamed, "hilink raw /api/monitoring/status", "e3372h-hilink"),
+    ("hilink-raw", IsNamed, "hilink raw /api/ussd/release", "e3372h-hilink"),
     ("at", IsNamed, "at +CFUN=1", "e3372h-stick"),
     ("sms-list", Looks, "sms list", "e3372h-stick"),
     ("sms-read", Looks, "sms read SM:0", "e3372h-stick"),

@@ -284,7 +284,7 @@ impl Visit {
         with_pin("0000")?;
         self.browser.wait_for_text(".box.bad", "code is wrong")?;
         with_pin("1234")?;
-        self.browser.wait_for_text(".box.bad", "not sent again")?;
+        self.browser.wait_for_text(".box.bad", "no PIN was sent")?;
         self.look("connect-pin")?;
         self.open("/sticks/1-4/connect")?;
         self.browser.submit("form[action='/do/down'] button")?;

@@ -163,9 +163,8 @@ fn system(context: &Context, bus: &dyn Bus) -> String {
     let has = |name: &str| if context.opener.is_virtual() { bus.has_driver(name) } else { drivers.has(name) };
     let (there, missing): (Vec<&str>, Vec<&str>) = doctor::driver_names().partition(|name| has(name));
     let _ = writeln!(text, "drivers: {}", there.join(" "));
-    if !missing.is_empty() {
-        let _ = writeln!(text, "drivers that are not there: {}", missing.join(" "));
-    }
+    let missing: String = missing.iter().map(|name| format!(" {name}")).collect();
+    let _ = writeln!(text, "drivers that are not there:{missing}");
     text
 }
 
