@@ -10,7 +10,7 @@
 //!     CameBack::Shows(mode) => mode.to_string(),
 //!     CameBack::Nothing => "nothing came back".to_owned(),
 //! };
-//! assert_eq!(words(&CameBack::Shows(Mode::Cdrom)), "cdrom");
+//! assert_eq!(words(&CameBack::Shows(Mode::Cdrom)), "CD-ROM (not switched yet)");
 //! ```
 
 use crate::convert::FirmwareFile;
