@@ -329,7 +329,7 @@ fn next(stick: &Stick) -> String {
     }
     match stick.mode {
         Mode::Cdrom => match purpose::no_modem(stick.id) {
-            Some(what) => format!("nothing: it is {what}, no modem; stickshift switch {place} makes it one"),
+            Some(what) => format!("nothing: it is {what}, no modem"),
             None => format!("stickshift switch {place}"),
         },
         Mode::Hilink if !is_huawei_design(stick.id.vendor) => {

@@ -56,7 +56,7 @@ pub fn status(place: &Place, computer: &mut dyn Computer) -> Result<Status> {
         Status { place: place.to_string(), table: table_of(place.as_str()), ..Status::default() };
     status.keeper = computer.keeper(place).map(|(pid, runs)| match runs {
         true => format!("process {pid}"),
-        false => format!("nobody: process {pid} is gone without an end; what it changed stays until `down`"),
+        false => format!("nobody: process {pid} is gone; `down` takes back what it changed"),
     });
     let Some(record) = computer.recall(place)? else { return Ok(status) };
     let boot = computer.boot();
