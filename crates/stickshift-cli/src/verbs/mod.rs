@@ -51,6 +51,8 @@ pub(crate) mod rehearse;
 pub(crate) mod report;
 #[cfg(feature = "router")]
 pub(crate) mod router;
+#[cfg(feature = "router")]
+mod router_reports;
 #[cfg(feature = "web")]
 pub(crate) mod serve;
 #[cfg(feature = "web")]
@@ -393,7 +395,7 @@ pub(crate) fn shapes() -> crate::output::schema::Shapes {
     #[cfg(feature = "pasted")]
     pasted::shapes(&mut shapes);
     #[cfg(feature = "router")]
-    router::shapes(&mut shapes);
+    router_reports::shapes(&mut shapes);
     #[cfg(feature = "flash")]
     convert::shapes(&mut shapes);
     #[cfg(feature = "flash")]
