@@ -35,9 +35,10 @@ fn joined(text: &str, more: &str) -> Vec<String> {
     rows
 }
 
-/// The Rust source of the tables, sorted by id. A row that makes no sense stops the build.
+/// The Rust source of the tables, sorted by id. They are in every router's flash: nothing in them is padded. A row that makes no sense stops
+/// the build.
 pub(crate) fn tables(text: &str, more: &str) -> String {
-    let (mut modems, mut ports, mut sets) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut modems, mut sets) = (Vec::new(), Vec::new());
     for row in &joined(text, more) {
         let mut columns = row.split('\t');
         let ids = columns.next().unwrap_or_default();
@@ -47,30 +48,42 @@ pub(crate) fn tables(text: &str, more: &str) -> String {
         let words: Vec<&str> = columns.next().unwrap_or_default().split_whitespace().collect();
         let drivers: Vec<String> =
             drivers.split(',').filter(|driver| !matches!(*driver, "-" | "")).map(str::to_owned).collect();
-        let set = sets.iter().position(|known| *known == drivers).unwrap_or_else(|| {
-            sets.push(drivers);
+        let found = (drivers, words.contains(&"download"));
+        let set = sets.iter().position(|known| *known == found).unwrap_or_else(|| {
+            sets.push(found);
             sets.len() - 1
         });
-        modems.push((id, set, words.contains(&"download")));
-        for (number, role) in words.iter().filter_map(|word| word.split_once('=')) {
-            let number: u8 = number.parse().expect("the number of an interface");
-            ports.push((id, number, role[..1].to_ascii_uppercase() + &role[1..]));
-        }
+        let mut ports: Vec<(u8, String)> = words
+            .iter()
+            .filter_map(|word| word.split_once('='))
+            .map(|(number, role)| {
+                let number = number.parse().expect("the number of an interface");
+                (number, role[..1].to_ascii_uppercase() + &role[1..])
+            })
+            .collect();
+        ports.sort_unstable();
+        modems.push((id, u8::try_from(set).expect("few sets"), ports));
     }
     modems.sort_unstable();
     assert!(modems.windows(2).all(|pair| pair[0].0 != pair[1].0), "data/linux-modems.tsv: an id twice");
-    ports.sort_unstable();
-    let sets: String = sets.iter().map(|set| format!("&{set:?}, ")).collect();
-    let mut out = format!(
-        "/// Drivers of the kernel that go together.\nstatic DRIVERS: &[&[&str]] = &[{sets}];\n\n\
-         /// Sorted by id; which drivers; in its download mode.\nstatic MODEMS: &[(u32, u8, bool)] = &[\n"
-    );
-    for (id, set, download) in modems {
-        writeln!(out, "({id:#010x}, {set}, {download}),").unwrap();
+    assert!(modems.len() <= usize::from(u16::MAX), "data/linux-modems.tsv: too many rows");
+    let mut out =
+        "/// Drivers of the kernel that go together; whether in download mode.\nstatic SETS: &[(&[&str], bool)] = &[\n"
+            .to_owned();
+    for (drivers, download) in &sets {
+        writeln!(out, "(&{drivers:?}, {download}),").unwrap();
     }
-    out.push_str("];\n\n/// Sorted by id and interface.\nstatic PORTS: &[(u32, u8, Role)] = &[\n");
-    for (id, number, role) in ports {
-        writeln!(out, "({id:#010x}, {number}, Role::{role}),").unwrap();
+    out.push_str("];\n\n/// Sorted.\nstatic IDS: &[u32] = &[\n");
+    modems.iter().for_each(|(id, ..)| writeln!(out, "{id:#010x},").unwrap());
+    out.push_str("];\n\n/// Which of the sets each of the ids has.\nstatic SET_OF: &[u8] = &[\n");
+    modems.iter().for_each(|(_, set, _)| writeln!(out, "{set},").unwrap());
+    out.push_str(
+        "];\n\n/// Which of the ids, interface, role; sorted.\nstatic PORTS: &[(u16, u8, Role)] = &[\n",
+    );
+    for (row, (_, _, ports)) in modems.iter().enumerate() {
+        for (number, role) in ports {
+            writeln!(out, "({row}, {number}, Role::{role}),").unwrap();
+        }
     }
     out.push_str("];\n");
     out

@@ -10,8 +10,8 @@ use stickshift::mask;
 use stickshift::pasted::{self, Format, ManagedModem, OwnReport, Paste, PastedDevice, Teller};
 use stickshift::profile::{Attributes, Catalogue, Entry, builtin};
 use stickshift::stick::{
-    Interface, KnownIds, Mode, Role, Stick, Switching, is_android_network, keeps_ids, no_stick, product_name,
-    stick_makers, vendor_name,
+    Interface, KnownIds, Mode, Role, Stick, Switching, is_android_network, keeps_ids, may_take_firmware,
+    no_stick, product_name, stick_makers, vendor_name,
 };
 
 use crate::context::Context;
@@ -140,9 +140,14 @@ pub(crate) fn inspect(context: &Context, path: &Path) -> Result<bool> {
         Err(e) if e.is(ErrorKind::FileTooLarge) => return Ok(false),
         Err(e) => return Err(e),
     };
-    let Some(paste) = pasted::read(&bytes) else { return Ok(false) };
+    Ok(show(context, &bytes))
+}
+
+/// The same of a text itself.
+pub(crate) fn show(context: &Context, text: &[u8]) -> bool {
+    let Some(paste) = pasted::read(text) else { return false };
     context.output.finish(&PasteReport::of(&paste, &context.catalogue()));
-    Ok(true)
+    true
 }
 
 impl PasteReport {
@@ -171,7 +176,12 @@ impl PasteReport {
             let name = device.place.as_ref().filter(|_| twice(stick)).map(ToString::to_string);
             PastedStick::of(device, stick, catalogue, &name.unwrap_or_else(|| stick.id.to_string()))
         });
-        let shown = shown.collect();
+        let shown: Vec<PastedStick> = shown.collect();
+        let only = match shown.as_slice() {
+            [stick] => Some(format!("{} ({})", stick.name, stick.id)),
+            _ => None,
+        };
+        let modems = paste.modems.iter().map(|modem| PastedModem::of(modem, only.as_deref())).collect();
         let mut remarks = paste.remarks.clone();
         for (device, other) in &others {
             let what = catalogue.no_modem(other.id);
@@ -199,7 +209,7 @@ impl PasteReport {
             kind: "usb-text",
             printed_by,
             sticks: shown,
-            modems: paste.modems.iter().map(PastedModem::of).collect(),
+            modems,
             report: paste.report.as_ref().map(PastedReport::of),
             others: others.len(),
             has_nameless: paste.has_nameless || !paste.page_errors.is_empty(),
@@ -289,6 +299,12 @@ impl PastedStick {
                     "modem, or not switched yet: its ids are the same in both"
                 }
                 () if either => "switched, or not yet: its ids may be the same in both",
+                () if stick.interfaces.is_empty()
+                    && stick.mode == Mode::Unknown
+                    && may_take_firmware(stick.id) =>
+                {
+                    "running, or waiting for firmware: its ids are the same in both"
+                }
                 () => mode_words(device, stick),
             },
             said: device.said.iter().map(|(about, value)| Said { about, value: mask::text(value) }).collect(),
@@ -298,7 +314,7 @@ impl PastedStick {
             profile,
             gone: device.gone,
             evidence: stick.evidence.clone(),
-            remarks: device.remarks.clone(),
+            remarks: device.remarks.iter().cloned().chain(telephone(device, stick)).collect(),
         }
     }
 }
@@ -361,6 +377,14 @@ fn is_either(stick: &Stick, switching: Option<Switching>, chosen: Option<&Entry>
     stick.interfaces.is_empty() && switching == Some(Switching::Sends) && keeps()
 }
 
+/// What is to be said of a drive whose name is that of a telephone.
+fn telephone(device: &PastedDevice, stick: &Stick) -> Option<String> {
+    let names = [device.product.as_deref(), device.listed_as.as_deref(), product_name(stick.id)];
+    let is_one = names.into_iter().flatten().any(|name| name.to_lowercase().contains("phone"));
+    let waits = stick.mode == Mode::Cdrom && is_one;
+    waits.then(|| "it may be a telephone: that is switched only where it is to be a modem".to_owned())
+}
+
 /// Its mode. Which ports it lacks is told by lists of all interfaces alone.
 fn mode_words(device: &PastedDevice, stick: &Stick) -> &'static str {
     let whole = device.formats.iter().any(|format| format.shows_all());
@@ -385,7 +409,8 @@ fn name(device: &PastedDevice) -> String {
 }
 
 impl PastedModem {
-    fn of(modem: &ManagedModem) -> PastedModem {
+    /// `only` is the name of the only stick of the text: what tells no model is of that one.
+    fn of(modem: &ManagedModem, only: Option<&str>) -> PastedModem {
         let words = [&modem.manufacturer, &modem.model].into_iter().flatten().cloned().collect::<Vec<_>>();
         let stick = modem.place.as_ref().map(ToString::to_string).unwrap_or_default();
         let state = modem.state.as_deref().unwrap_or_default();
@@ -411,7 +436,10 @@ impl PastedModem {
             _ => format!("ModemManager holds its ports: systemctl stop ModemManager, then stickshift identify {stick}"),
         };
         PastedModem {
-            name: if words.is_empty() { "unknown modem".to_owned() } else { mask::text(&words.join(" ")) },
+            name: match words.is_empty() {
+                true => only.unwrap_or("unknown modem").to_owned(),
+                false => mask::text(&words.join(" ")),
+            },
             place: modem.place.as_ref().map(ToString::to_string),
             mode: modem.mode().code(),
             mode_text: modem.mode().words(),

@@ -333,7 +333,7 @@ pub(super) fn class_of_driver(driver: &str) -> Option<[u8; 3]> {
         // What that driver binds to (Linux: its table of ids).
         "huawei_cdc_ncm" => [0xff, 0x02, 0x16],
         "option" | "airprime" | "sierra" | "sierra_net" | "qcserial" | "hso" | "ipw" | "qmi_wwan"
-        | "GobiNet" | "usbserial" | "usbserial_generic" => [0xff, 0xff, 0xff],
+        | "kalmia" | "GobiNet" | "usbserial" | "usbserial_generic" => [0xff, 0xff, 0xff],
         _ => return None,
     })
 }

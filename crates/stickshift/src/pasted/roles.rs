@@ -4,7 +4,8 @@ use super::PastedDevice;
 use super::device::node;
 use crate::stick::{
     Endpoint, Interface, KnownIds, MODEM_DRIVERS, Mode, NETWORK_DRIVERS, Place, Role, Stick, UsbId, classify,
-    is_huawei_design, linux_drivers, no_stick, product_name, takes_qualcomm_firmware, usual_interfaces,
+    is_huawei_design, linux_drivers, may_take_firmware, no_stick, product_name, takes_qualcomm_firmware,
+    usual_interfaces,
 };
 
 /// What the interfaces that a text lacks may be, with the size of the interrupt endpoint: serial ports of several kinds, QMI, a drive.
@@ -56,12 +57,17 @@ impl PastedDevice {
         }
         self.add_the_cut_ones(&mut stick);
         let before = |id: &UsbId| classify(*id, 0, &[]).mode == Mode::Cdrom;
-        if stick.mode == Mode::Download && stick.interfaces.is_empty() && self.earlier.iter().any(before) {
+        let open = stick.mode == Mode::Download || stick.interfaces.is_empty() && stick.mode == Mode::Unknown;
+        if open && may_take_firmware(stick.id) && self.earlier.iter().any(before) {
             stick.mode = Mode::Modem;
             stick.evidence.push("it was a CD-ROM before: a switch makes a modem of that".to_owned());
+            for interface in stick.interfaces.iter_mut().filter(|i| i.role == Role::Flash) {
+                interface.role = Role::Serial;
+            }
         }
         let switched = || {
             profiles.concerns(stick.id)
+                && !may_take_firmware(stick.id)
                 && profiles.switching(stick.id).is_none()
                 && profiles.no_modem(stick.id).is_none()
         };

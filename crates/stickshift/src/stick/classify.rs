@@ -73,11 +73,12 @@ pub(crate) const MODEM_DRIVERS: &[&str] = &[
     "GobiNet",
     "huawei_cdc_ncm",
     "cdc_mbim",
+    "kalmia",
 ];
 
 /// Drivers of Linux that make a network interface or a control channel of what their interface's descriptor does not tell.
 pub(crate) const NETWORK_DRIVERS: &[&str] =
-    &["qmi_wwan", "GobiNet", "sierra_net", "huawei_cdc_ncm", "cdc_mbim", "cdc_wdm"];
+    &["qmi_wwan", "GobiNet", "sierra_net", "huawei_cdc_ncm", "cdc_mbim", "cdc_wdm", "kalmia"];
 
 /// What [`classify`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,6 +141,7 @@ pub fn classify(id: UsbId, class: u8, interfaces: &[Interface]) -> Classified {
         evidence.push(format!("{id} is known: {}", row.what));
     }
     let mut roles: Vec<Role> = interfaces.iter().map(|i| role(id, i)).collect();
+    correct_rndis(interfaces, &mut roles);
     name_listed_ports(id, row, interfaces, &mut roles, &mut evidence);
     name_untyped_ports(row, interfaces, &mut roles, &mut evidence);
     let mode = mode(id, class, interfaces, &roles, &mut evidence);
@@ -171,6 +173,12 @@ pub fn flash_interface(id: UsbId, interfaces: &[Interface]) -> Option<u8> {
         None => serial.next(),
     };
     port.map(|i| i.number)
+}
+
+/// Whether the ids are those of a flashing mode, and of a stick that runs as well.
+#[cfg(feature = "pasted")]
+pub fn may_take_firmware(id: UsbId) -> bool {
+    product(id).is_some_and(|row| row.mode == Some(Mode::Download))
 }
 
 /// Whether a stick waits for firmware by Qualcomm's download protocol and is no modem until it is started anew.
@@ -361,6 +369,17 @@ fn role(id: UsbId, i: &Interface) -> Role {
     }
 }
 
+/// RNDIS has a data interface beside it, and a stick has one RNDIS. Several without data are serial ports of older modems.
+fn correct_rndis(interfaces: &[Interface], roles: &mut [Role]) {
+    let is_rndis = |i: &Interface| (i.class, i.subclass, i.protocol) == (0x02, 0x02, 0xff);
+    if interfaces.iter().any(|i| i.class == 0x0a) || interfaces.iter().filter(|i| is_rndis(i)).count() < 2 {
+        return;
+    }
+    for (role, _) in roles.iter_mut().zip(interfaces).filter(|(_, i)| is_rndis(i) && i.netdev.is_none()) {
+        *role = Role::Serial;
+    }
+}
+
 /// The codes exist three times: as they stand, 0x30 and 0x60 higher.
 fn huawei_role(protocol: u8) -> Role {
     let base = match protocol {
@@ -451,6 +470,11 @@ fn mode(id: UsbId, class: u8, interfaces: &[Interface], roles: &[Role], evidence
         return Mode::Unknown;
     }
     if interfaces.is_empty() {
+        if row.is_some_and(|r| r.mode == Some(Mode::Download)) {
+            evidence
+                .push("no interface was seen, and the id alone does not tell which of them it is".to_owned());
+            return Mode::Unknown;
+        }
         evidence.push("no interface was seen: the id alone speaks".to_owned());
         let may_be_one = !row.is_some_and(|r| r.no_stick);
         let listed = (may_be_one && listed::is_listed(id)).then_some(Mode::Modem);

@@ -25,7 +25,9 @@ fn every_row_is_found_by_its_id_and_stands_for_its_mode() {
     for row in PRODUCTS {
         assert_eq!(product_name(row.id), Some(row.what));
         let alone = classify(row.id, 0, &[]);
-        assert_eq!(alone.mode, row.mode.unwrap_or(Mode::Unknown), "{}", row.id);
+        // Ids of a flashing mode are those of a stick that runs, too.
+        let told = row.mode.filter(|mode| *mode != Mode::Download);
+        assert_eq!(alone.mode, told.unwrap_or(Mode::Unknown), "{}", row.id);
         let typical: &[[u8; 3]] = match row.mode {
             Some(Mode::Cdrom) => &[STORAGE],
             Some(Mode::Hilink) => &[ECM, DATA],
@@ -290,4 +292,44 @@ fn what_waits_for_qualcomm_firmware_is_a_stick_and_a_board_is_none() {
     let driven = Interface { driver: Some("option".to_owned()), ..Interface::new(0, UNTYPED) };
     assert!(!is_stick(&with(huawei(0x3609), vec![driven])));
     assert!(!is_stick(&with(huawei(0x0001), vec![Interface::new(0, STORAGE)])));
+}
+
+/// The layouts of Linux's qcserial: by the ids where they tell, and by the interfaces where two modems share them.
+#[test]
+fn ports_of_gobi_modems_follow_the_layout_of_their_generation() {
+    use Role::{Diag, Gps, Modem, Network, Pcui, Serial};
+
+    let roles = |id: &str, numbers: &[u8]| {
+        let interfaces: Vec<Interface> = numbers.iter().map(|n| Interface::new(*n, UNTYPED)).collect();
+        classify(id.parse().unwrap(), 0, &interfaces).roles
+    };
+    // Gobi 1000, Gobi 2000, Quectel's EC20 with ids of Gobi 2000, Sierra Wireless's own.
+    assert_eq!(roles("04da:250d", &[0, 1, 2, 3]), [Serial, Serial, Modem, Network]);
+    assert_eq!(roles("03f0:251d", &[0, 1, 2, 3]), [Network, Diag, Modem, Gps]);
+    assert_eq!(roles("05c6:9215", &[0, 1, 2, 3]), [Network, Diag, Modem, Gps]);
+    assert_eq!(roles("05c6:9215", &[0, 1, 2, 3, 4]), [Diag, Gps, Pcui, Modem, Network]);
+    assert_eq!(roles("1199:68c0", &[0, 2, 3, 8, 10]), [Diag, Gps, Modem, Network, Network]);
+}
+
+#[test]
+fn several_rndis_without_data_are_serial_ports() {
+    let control = [0x02, 0x02, 0xff];
+    let shown = |classes: &[[u8; 3]]| {
+        let interfaces: Vec<Interface> = (0..).zip(classes).map(|(n, c)| Interface::new(n, *c)).collect();
+        classify(UsbId::new(0x04e7, 0x6651), 0, &interfaces).roles
+    };
+    assert_eq!(shown(&[control, control, control, STORAGE])[..3], [Role::Serial; 3]);
+    assert_eq!(shown(&[control, [0x0a, 0, 0]])[0], Role::Network);
+    assert_eq!(shown(&[control])[0], Role::Network);
+    let modem = [Interface::new(0, control), Interface::new(1, [0x0a, 0, 0])];
+    assert_eq!(classify(huawei(0x1c1f), 0, &modem).mode, Mode::Modem);
+}
+
+#[test]
+fn ids_of_a_flashing_mode_alone_do_not_tell_it() {
+    for product in [0x1c05, 0x1442] {
+        let found = classify(huawei(product), 0, &[]);
+        assert_eq!(found.mode, Mode::Unknown);
+        assert!(found.evidence.iter().any(|why| why.contains("does not tell which")), "{:?}", found.evidence);
+    }
 }

@@ -27,19 +27,31 @@ fn number(id: UsbId) -> u32 {
     u32::from(id.vendor) << 16 | u32::from(id.product)
 }
 
-fn row(id: UsbId) -> Option<&'static (u32, u8, bool)> {
-    MODEMS.binary_search_by_key(&number(id), |row| row.0).ok().map(|index| &MODEMS[index])
+fn row(id: UsbId) -> Option<usize> {
+    IDS.binary_search(&number(id)).ok()
+}
+
+fn set(row: usize) -> &'static (&'static [&'static str], bool) {
+    &SETS[usize::from(SET_OF[row])]
+}
+
+/// The interfaces that a list numbers, with their roles.
+fn listed_ports(id: UsbId) -> &'static [(u16, u8, Role)] {
+    let Some(row) = row(id) else { return &[] };
+    let first = PORTS.partition_point(|(of, ..)| usize::from(*of) < row);
+    let end = PORTS.partition_point(|(of, ..)| usize::from(*of) <= row);
+    &PORTS[first..end]
 }
 
 /// The drivers of Linux that list an id.
 pub fn linux_drivers(id: UsbId) -> &'static [&'static str] {
-    row(id).map_or(&[], |(_, set, _)| DRIVERS[usize::from(*set)])
+    row(id).map_or(&[], |row| set(row).0)
 }
 
 /// The ids that a driver of Linux or ModemManager lists as those of modems.
 pub fn listed_modems() -> impl Iterator<Item = UsbId> {
-    let modems = MODEMS.iter().filter(|(_, _, download)| !download);
-    modems.map(|(number, ..)| UsbId::new((number >> 16) as u16, *number as u16))
+    let modems = IDS.iter().enumerate().filter(|(row, _)| !set(*row).1);
+    modems.map(|(_, number)| UsbId::new((number >> 16) as u16, *number as u16))
 }
 
 /// The interfaces that the lists and what is known of an id number, with their roles; none where nothing is known. A stick may show more.
@@ -51,8 +63,7 @@ pub fn listed_modems() -> impl Iterator<Item = UsbId> {
 /// assert_eq!(known.iter().map(|i| (i.number, i.role)).next_back(), Some((3, Role::Modem)));
 /// ```
 pub fn usual_interfaces(id: UsbId) -> Vec<Interface> {
-    let listed = PORTS.iter().filter(|(listed, ..)| *listed == number(id)).map(|(_, port, _)| *port);
-    let mut numbers: Vec<u8> = listed.collect();
+    let mut numbers: Vec<u8> = listed_ports(id).iter().map(|(_, port, _)| *port).collect();
     if numbers.is_empty() {
         numbers = (0..).zip(order_of(id)).map(|(port, _)| port).collect();
     }
@@ -65,14 +76,14 @@ pub fn usual_interfaces(id: UsbId) -> Vec<Interface> {
 
 /// Whether a driver of Linux or ModemManager lists the id as that of a modem.
 pub(super) fn is_listed(id: UsbId) -> bool {
-    row(id).is_some_and(|(_, _, download)| !download)
+    row(id).is_some_and(|row| !set(row).1)
 }
 
 /// Whether a device takes firmware by Qualcomm's protocol and is no modem until it is started anew. `of_a_maker`: its maker makes modems.
 pub(super) fn is_qualcomm_download(id: UsbId, of_a_maker: bool, interfaces: &[Interface]) -> bool {
     let by_protocol =
         matches!(interfaces, [one] if (one.class, one.subclass, one.protocol) == (0xff, 0xff, 0x10));
-    row(id).is_some_and(|(_, _, download)| *download) || by_protocol && (of_a_maker || row(id).is_some())
+    row(id).map_or(by_protocol && of_a_maker, |row| set(row).1 || by_protocol)
 }
 
 /// What is known of the id itself comes first: ModemManager dials on the port that SIMCom names for AT commands, for one.
@@ -80,24 +91,24 @@ fn port(id: UsbId, interface: u8) -> Option<Role> {
     if let Some(role) = order_of(id).get(usize::from(interface)) {
         return Some(*role);
     }
-    let wanted = (number(id), interface);
-    let found = PORTS.binary_search_by_key(&wanted, |(id, interface, _)| (*id, *interface)).ok();
-    found.map(|index| PORTS[index].2)
+    listed_ports(id).iter().find(|(_, port, _)| *port == interface).map(|(.., role)| *role)
 }
 
 /// Gives roles to the serial ports of a modem whose descriptors give none. `true` when the lists or the descriptors said something.
 pub(super) fn name_ports(id: UsbId, interfaces: &[Interface], roles: &mut [Role]) -> bool {
     let before = roles.to_vec();
-    let gobi = linux_drivers(id).contains(&"qcserial");
+    // Huawei's numbering of functions, which it has in HP's notebooks too, is another one.
+    let huawei = interfaces.iter().any(|i| i.class == 0xff && (1..=6).contains(&i.subclass));
+    let gobi = (linux_drivers(id).contains(&"qcserial") && !huawei).then(|| Gobi::of(id, interfaces));
     // An id may stand for several compositions. A list that numbers a port where something else is means another one.
     let serial =
         |number: u8| interfaces.iter().zip(&before).all(|(i, r)| i.number != number || is_open(i, *r));
     let ports = (0..).zip(order_of(id)).filter(|(_, role)| role.is_serial());
-    let fits = PORTS.iter().filter(|(listed, ..)| *listed == number(id)).all(|(_, port, _)| serial(*port))
+    let fits = listed_ports(id).iter().all(|(_, port, _)| serial(*port))
         && ports.into_iter().all(|(port, _)| serial(port));
     for (interface, role) in interfaces.iter().zip(roles.iter_mut()) {
         let told = by_protocol(interface)
-            .or_else(|| gobi.then(|| gobi_port(interface.number, interfaces)).flatten())
+            .or_else(|| gobi?.port(interface.number))
             .or_else(|| port(id, interface.number).filter(|_| fits))
             .or_else(|| is_qmi(interface).then_some(Role::Network));
         match (*role, told) {
@@ -147,19 +158,42 @@ fn is_qmi(i: &Interface) -> bool {
     (i.class, i.subclass, i.protocol) == (0xff, 0xff, 0xff) && interrupt(i) == Some(NOTIFICATION)
 }
 
-/// The two layouts that Linux's `qcserial` states: Sierra Wireless's own (interfaces 8 and up carry the network), and that of Gobi 2000 and 3000.
-fn gobi_port(number: u8, interfaces: &[Interface]) -> Option<Role> {
-    let has = |wanted: u8| interfaces.iter().any(|i| i.number == wanted);
-    let sierra = interfaces.iter().any(|i| i.number >= 8) || !has(1);
-    match (sierra, number) {
-        (true, 0) => Some(Role::Diag),
-        (true, 2) => Some(Role::Gps),
-        (true, 3) => Some(Role::Modem),
-        (false, 0) if interfaces.len() > 2 => Some(Role::Network),
-        (false, 1) => Some(Role::Diag),
-        (false, 2) => Some(Role::Modem),
-        (false, 3) => Some(Role::Gps),
-        _ => None,
+/// The layouts that Linux's `qcserial` states.
+#[derive(Clone, Copy)]
+enum Gobi {
+    /// Gobi 1000: the network is interface 3.
+    First,
+    /// Gobi 2000 and 3000: the network is interface 0.
+    Second { has_network: bool },
+    /// Quectel's EC20, with ids of Gobi 2000: five interfaces, of which the last is the network.
+    Ec20,
+    /// Sierra Wireless's own: interfaces 8 and up carry the network.
+    Sierra,
+}
+
+impl Gobi {
+    fn of(id: UsbId, interfaces: &[Interface]) -> Gobi {
+        let has = |wanted: u8| interfaces.iter().any(|i| i.number == wanted);
+        let networks = listed_ports(id).iter().filter(|(.., role)| *role == Role::Network);
+        let networks: Vec<u8> = networks.map(|(_, port, _)| *port).collect();
+        match networks.as_slice() {
+            [3] => Gobi::First,
+            [0, 4] if has(4) => Gobi::Ec20,
+            _ if interfaces.iter().any(|i| i.number >= 8) || !has(1) => Gobi::Sierra,
+            _ => Gobi::Second { has_network: interfaces.len() > 2 },
+        }
+    }
+
+    fn port(self, number: u8) -> Option<Role> {
+        match (self, number) {
+            (Gobi::First, 3) => Some(Role::Network),
+            (Gobi::Second { has_network: true }, 0) | (Gobi::Ec20, 4) => Some(Role::Network),
+            (Gobi::Second { .. }, 1) | (Gobi::Ec20 | Gobi::Sierra, 0) => Some(Role::Diag),
+            (Gobi::Second { .. }, 3) | (Gobi::Ec20, 1) | (Gobi::Sierra, 2) => Some(Role::Gps),
+            (Gobi::Ec20, 2) => Some(Role::Pcui),
+            (Gobi::First | Gobi::Second { .. }, 2) | (Gobi::Ec20 | Gobi::Sierra, 3) => Some(Role::Modem),
+            _ => None,
+        }
     }
 }
 

@@ -28,7 +28,7 @@ pub use classify::{
 #[cfg(feature = "pasted")]
 pub(crate) use classify::{MODEM_DRIVERS, NETWORK_DRIVERS, is_qualcomm_download};
 #[cfg(feature = "pasted")]
-pub use classify::{keeps_ids, no_stick};
+pub use classify::{keeps_ids, may_take_firmware, no_stick};
 pub use listed::{linux_drivers, listed_modems, usual_interfaces};
 
 pub use drive::{Drive, DriveKind, Hindrance};

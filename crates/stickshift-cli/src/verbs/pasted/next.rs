@@ -106,7 +106,17 @@ fn next_of_present(
         Mode::Unknown if stick.interfaces.is_empty() && switching == Some(Switching::Configures) => format!(
             "stickshift list shows its mode; where it is no modem yet, stickshift switch {word} selects another configuration"
         ),
+        Mode::Unknown if switching == Some(Switching::Sends) && takes_no_message(stick) => {
+            "nothing to switch: what it shows takes no switch message".to_owned()
+        }
         _ if switchable => format!("stickshift switch {word}"),
         _ => format!("stickshift identify {word}"),
     }
+}
+
+/// Whether it shows interfaces, and none that messages go to: pictures of a telephone, for one.
+fn takes_no_message(stick: &Stick) -> bool {
+    // Audio, pictures, printers, video: classes of their own, which no drive and no port has.
+    let takes_none = |i: &Interface| matches!(i.class, 0x01 | 0x06 | 0x07 | 0x0e);
+    !stick.interfaces.is_empty() && stick.interfaces.iter().all(takes_none)
 }
