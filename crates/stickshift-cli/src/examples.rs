@@ -323,6 +323,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             alone("stickshift inspect firmware.bin", "what a file is, and what is in it"),
             alone("stickshift inspect loader.bin --json", "the same for a script"),
             real("lsusb -v > lsusb.txt; stickshift inspect lsusb.txt", "which stick a text is about"),
+            real("usb-devices | stickshift inspect -", "the same without a file"),
         ],
     ),
     #[cfg(feature = "report")]

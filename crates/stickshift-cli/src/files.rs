@@ -44,6 +44,25 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     read_whole(path, SMALL)
 }
 
+/// Reads all of standard input.
+///
+/// # Errors
+/// `FileUnreadable`, `FileTooLarge`.
+#[cfg(feature = "pasted")]
+pub(crate) fn read_stdin() -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::stdin()
+        .lock()
+        .take(SMALL + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::new(ErrorKind::FileUnreadable, "cannot read standard input").because(e))?;
+    if bytes.len() as u64 > SMALL {
+        return Err(Error::new(ErrorKind::FileTooLarge, "what stands on standard input is too large")
+            .with("limit", SMALL));
+    }
+    Ok(bytes)
+}
+
 /// A rack of virtual sticks, each with its flash in hex.
 #[cfg(feature = "virtual")]
 const VIRTUAL_STICKS: u64 = 2 << 30;

@@ -166,7 +166,11 @@ fn appearance(device: &PastedDevice, stick: &Stick, left_alone: bool) -> Result<
     for one in first {
         let value = if one.value == 0 { made.len() as u8 + 1 } else { one.value };
         if made.iter().all(|c| c.value != value) {
-            made.push(Configuration { value, interfaces: interfaces(one, stick) });
+            let mut one = one.clone();
+            if made.is_empty() {
+                one.interfaces.extend(cut_off(&one, stick));
+            }
+            made.push(Configuration { value, interfaces: interfaces(&one, stick) });
         }
     }
     if made.iter().all(|c| c.interfaces.is_empty()) {
@@ -183,6 +187,15 @@ fn appearance(device: &PastedDevice, stick: &Stick, left_alone: bool) -> Result<
         serial: device.serial.clone(),
         configurations: made,
     })
+}
+
+/// The interfaces whose endpoints the text lacks, which the stick shows all the same.
+fn cut_off(shown: &ConfigurationDescriptor, stick: &Stick) -> Vec<InterfaceDescriptor> {
+    let lacking = stick.interfaces.iter().filter(|i| shown.interfaces.iter().all(|d| d.number != i.number));
+    let class = |i: &Interface| [i.class, i.subclass, i.protocol];
+    lacking
+        .map(|i| InterfaceDescriptor { number: i.number, class: class(i), ..InterfaceDescriptor::default() })
+        .collect()
 }
 
 /// The interfaces of a stick of which nothing but its ids is known: those that the data tell of.

@@ -27,7 +27,7 @@ use crate::verbs::router;
 #[derive(Args, Debug)]
 pub(crate) struct InspectArgs {
     /// File: firmware, updater .exe, loader, partition table, capture, TP-Link bin, router image, or text of lsusb,
-    /// usb-devices, dmesg or mmcli
+    /// usb-devices, dmesg or mmcli; - reads such a text from standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
@@ -48,6 +48,15 @@ fn is_text(start: &[u8]) -> bool {
 }
 
 pub(crate) fn run(context: &mut Context, args: InspectArgs) -> Result<()> {
+    #[cfg(feature = "pasted")]
+    if args.file.as_os_str() == "-" {
+        if pasted::show(context, &files::read_stdin()?) {
+            return Ok(());
+        }
+        let what =
+            "what stands on standard input is no text of a kind that is known; other files need a name";
+        return Err(Error::new(ErrorKind::WrongFileKind, what).detail(Detail::NextStep(TEXTS)));
+    }
     // Each kind of file adds itself here: recognise by content, then `context.output.finish(&report)`.
     #[cfg(feature = "learn")]
     if !args.file.is_dir() && learn::inspect(context, &args.file)? {

@@ -11,6 +11,8 @@ pub(super) struct Answers {
     asked: Option<Asked>,
     /// Its name.
     question: &'static str,
+    /// It gives the SIM a code.
+    gives_code: bool,
     /// What was said of maker, model and identity to which question: who says something else there is another modem.
     said: Vec<(&'static str, Asked, String)>,
     /// The maker was said once more, for the same modem or the next one.
@@ -88,8 +90,22 @@ const COMMANDS: &[(&str, Asked)] = &[
     ("AT+QGMR", Asked::Revision),
     ("ATI", Asked::Information),
 ];
+/// Which way a line went, as logs of programs mark it.
+const WAYS: &[&str] =
+    &[">>> ", "<<< ", ">> ", "<< ", "--> ", "<-- ", "-> ", "<- ", "TX: ", "RX: ", "[TX] ", "[RX] "];
 /// What ends a prompt before a command of another shell: `uart:~$ modem at AT+CGMR`.
 const PROMPTS: &[&str] = &["$ ", "# ", "> "];
+
+/// `+CREG: 0,1`, `+CEREG: 5`: in a network, at home or abroad, which a SIM that waits for a code never is.
+fn is_registered(text: &str) -> bool {
+    let states = ["+CREG:", "+CGREG:", "+CEREG:"].iter().find_map(|name| text.strip_prefix(name));
+    let Some(states) = states else { return false };
+    let mut fields = states.split(',').map(str::trim);
+    let (first, second) = (fields.next(), fields.next());
+    // Unsolicited, the state comes first, and places in quotation marks follow.
+    let state = second.filter(|field| field.len() == 1).or(first);
+    matches!(state, Some("1" | "5"))
+}
 
 impl Answers {
     pub(super) fn line(&mut self, text: &str) -> bool {
@@ -113,6 +129,7 @@ impl Answers {
             None if text.contains("<debug>") || text.contains("<dbg>") => return false,
             None => text,
         };
+        let text = WAYS.iter().find_map(|way| text.strip_prefix(way)).unwrap_or(text).trim_start();
         // What is left of a line of that log.
         if text == "'" && !self.in_response {
             return true;
@@ -138,7 +155,14 @@ impl Answers {
             return true;
         }
         if matches!(text, "OK" | "ERROR") {
+            if std::mem::take(&mut self.gives_code) && text == "OK" {
+                self.found.lock = None;
+            }
             self.asked = None;
+            return true;
+        }
+        if is_registered(text) {
+            self.found.lock = None;
             return true;
         }
         if let Some(names) = text.strip_prefix("^FHVER:") {
@@ -163,6 +187,7 @@ impl Answers {
                 self.found.failed = Some("sim-missing".to_owned());
             }
             self.asked = None;
+            self.gives_code = false;
             return true;
         }
         let named = FIELDS.iter().find_map(|(name, field)| Some((*field, text.strip_prefix(name)?)));
@@ -204,6 +229,7 @@ impl Answers {
     fn ask(&mut self, command: &str) {
         self.talked = true;
         self.in_response = false;
+        self.gives_code = command.starts_with("AT+CPIN=");
         let plain = |name: &str| command == name || command.strip_prefix(name) == Some("?");
         let known = COMMANDS.iter().find(|(name, _)| plain(name));
         (self.question, self.asked) =

@@ -62,22 +62,8 @@ const BBCODE: &[&str] = &[
 const LONGEST_TAG: usize = 200;
 /// No name of a tag is longer.
 const LONGEST_NAME: usize = 16;
-const ENTITIES: &[(&str, char)] = &[
-    ("nbsp", ' '),
-    ("#160", ' '),
-    ("#xa0", ' '),
-    ("amp", '&'),
-    ("#38", '&'),
-    ("lt", '<'),
-    ("#60", '<'),
-    ("gt", '>'),
-    ("#62", '>'),
-    ("quot", '"'),
-    ("#34", '"'),
-    ("apos", '\''),
-    ("#39", '\''),
-    ("#039", '\''),
-];
+const ENTITIES: &[(&str, char)] =
+    &[("nbsp", ' '), ("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"'), ("apos", '\'')];
 
 /// The text as it stood in the terminal, as far as its lines go.
 pub(super) fn undone(text: &str) -> String {
@@ -157,10 +143,22 @@ fn tag(text: &str, end: char, names: &[&str]) -> Option<(String, usize)> {
     Some((name, text.len() - after.len()))
 }
 
+/// `amp;`, `#39;` or `#x27;`. Line ends stay as they are written.
 fn entity(text: &str) -> Option<(char, usize)> {
     let end = text.char_indices().take(8).find(|(_, c)| *c == ';')?.0;
-    let (_, c) = ENTITIES.iter().find(|(name, _)| name.eq_ignore_ascii_case(&text[..end]))?;
-    Some((*c, end + 1))
+    let name = text[..end].to_ascii_lowercase();
+    let code = match name.strip_prefix('#') {
+        Some(number) => {
+            let code = match number.strip_prefix('x') {
+                Some(hex) => u32::from_str_radix(hex, 16),
+                None => number.parse(),
+            };
+            char::from_u32(code.ok()?).filter(|c| !c.is_control())
+        }
+        None => ENTITIES.iter().find(|(known, _)| *known == name).map(|(_, c)| *c),
+    };
+    let plain = code.map(|c| if c == '\u{a0}' { ' ' } else { c })?;
+    Some((plain, end + 1))
 }
 
 /// Fields that a mail program may have put on a line of their own.
@@ -193,6 +191,14 @@ pub(super) fn joint(line: &str) -> &'static str {
 /// Whether `next` is the rest of `line`, wrapped by a mail program.
 pub(super) fn goes_on(line: &str, next: &Line<'_>) -> bool {
     let next = next.text;
+    if line.starts_with("|__ Port ") || line.starts_with("/:  Bus ") {
+        // Such a line ends with the speed.
+        let whole = line.rsplit(", ").next().is_some_and(|last| {
+            last.starts_with(|c: char| c.is_ascii_digit()) && last.contains('M') && !last.contains('=')
+        });
+        return !whole
+            && !["|__", "`__", "/:", "ID ", "Bus ", "/sys/"].iter().any(|new| next.starts_with(new));
+    }
     if usb_devices::letter(line).is_some() {
         let key = next.split('=').next().unwrap_or_default();
         return next.contains('=') && FIELDS.contains(&key);
@@ -222,6 +228,7 @@ mod tests {
                 "[    5.2] Driver=[none] <info> <snip> ff(vend.) Cls=00(>ifc )",
             ),
             ("&gt; &lt;x&gt; &other; AT&F", "> <x> &other; AT&F"),
+            ("&#x27;a&#X27; &#039;b&#39; &#x110000; &#7;", "'a' 'b' &#x110000; &#7;"),
             ("\\*\\* UNRECOGNIZED: 05 \\x41", "** UNRECOGNIZED: 05 \\x41"),
             ("0×19d2 Couldn’t", "0x19d2 Couldn't"),
             ("idProduct  0x90d3=20\nCls=3D02 numberi=\nng\n", "idProduct  0x90d3\nCls=02 numbering\n"),
@@ -247,5 +254,8 @@ mod tests {
         assert!(!goes_on("usb 1-1: GSM modem (1-port) converter now", "[  5.1] usb 1-1: x"));
         assert!(goes_on("  | ports: ttyUSB0 (at),", "wwan0 (net)"));
         assert!(!goes_on("Hello,", "idProduct=1446"));
+        let branch = "|__ Port 3: Dev 5, If 0, Class=Vendor Specific";
+        assert!(goes_on(branch, "Class, Driver=option, 480M") && !goes_on(branch, "|__ Port 3: Dev 5, If 1"));
+        assert!(!goes_on("|__ Port 3: Dev 5, If 0, Class=x, Driver=option, 480M", "Hello"));
     }
 }

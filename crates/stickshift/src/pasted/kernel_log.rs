@@ -38,6 +38,8 @@ struct Seen {
     returns: u32,
     /// Interfaces for which a serial driver was found, and whose port has no name yet.
     unnamed: Vec<u8>,
+    /// Names of ports that came after several of those: whose each is shows when the others came, or do not.
+    names: Vec<Option<String>>,
     /// Serial ports of which the text does not tell whose interfaces they are.
     loose: Vec<String>,
     /// Network interfaces of old kernels, whose lines name the port alone, and their drivers.
@@ -186,8 +188,9 @@ impl Reader {
             for (node, driver) in &seen.networks {
                 told.remark(&format!("{node} is its network interface, of the driver {driver}"));
             }
-            if !seen.loose.is_empty() {
-                let ports = seen.loose.join(", ");
+            let loose: Vec<String> = seen.loose.into_iter().chain(seen.names.into_iter().flatten()).collect();
+            if !loose.is_empty() {
+                let ports = loose.join(", ");
                 told.remark(&format!(
                     "its serial ports are {ports}; of which interface each is, is not told"
                 ));
@@ -444,8 +447,13 @@ impl Seen {
             let node = node.split(char::is_whitespace).next();
             let node = node.filter(|node| node.ends_with(|c: char| c.is_ascii_digit())).and_then(string);
             if !self.unnamed.is_empty() {
-                let interface = self.unnamed.remove(0);
-                device.attached(interface).tty = node;
+                self.names.push(node);
+                // As many as interfaces: each its own, or all of them after all interfaces, as `grep` sorts them.
+                if self.names.len() == self.unnamed.len() {
+                    for (interface, node) in self.unnamed.drain(..).zip(self.names.drain(..)) {
+                        device.attached(interface).tty = node;
+                    }
+                }
             } else if of_modem && self.loose.len() < MOST_EARLIER {
                 self.loose.extend(node);
             }
@@ -481,8 +489,22 @@ impl Seen {
         }
     }
 
+    /// Another interface comes before all names are there: lines are missing, and a name is that of the interface right before it.
+    fn pair_names(&mut self) {
+        if self.names.is_empty() {
+            return;
+        }
+        match (self.names.as_mut_slice(), self.unnamed.last(), &mut self.device) {
+            ([node], Some(last), Some(device)) => device.attached(*last).tty = node.take(),
+            (names, ..) => self.loose.extend(names.iter_mut().filter_map(Option::take)),
+        }
+        self.names.clear();
+        self.unnamed.clear();
+    }
+
     fn forget_ports(&mut self) {
         self.unnamed.clear();
+        self.names.clear();
         self.loose.clear();
         self.networks.clear();
     }
@@ -533,6 +555,7 @@ impl Seen {
         attached.class = attached.class.filter(|known| !is_drive(*known)).or(Some(class));
         attached.driver = Some(Some(driver.replace("usb_storage", "usb-storage")));
         if rest.contains("converter detected") {
+            self.pair_names();
             if !self.unnamed.contains(&interface) {
                 self.unnamed.push(interface);
             }

@@ -88,6 +88,8 @@ pub enum Format {
     Ioreg,
     /// `udevadm info`.
     Udev,
+    /// openSUSE's `hwinfo`.
+    Hwinfo,
     /// FreeBSD's `usbconfig`.
     Usbconfig,
     /// stickshift's own report.
@@ -114,6 +116,7 @@ impl Format {
             Format::Profiler => "system_profiler SPUSBDataType",
             Format::Ioreg => "ioreg -p IOUSB -l",
             Format::Udev => "udevadm info",
+            Format::Hwinfo => "hwinfo",
             Format::Usbconfig => "usbconfig",
             Format::Report => "stickshift report",
         }

@@ -229,10 +229,13 @@ impl Managed {
         }
     }
 
-    /// Every modem; those of a JSON document where the whole text is one.
+    /// Every modem; those of JSON documents where nothing else tells of one.
     pub(super) fn finish(mut self, text: &str) -> Vec<ManagedModem> {
-        if self.found.is_empty() && text.trim_start().starts_with('{') {
-            self.json(text);
+        if self.found.is_empty() {
+            for document in documents(text) {
+                self.json(&document);
+                self.end();
+            }
         }
         self.end();
         // What mmcli says of the same modem says more.
@@ -242,8 +245,7 @@ impl Managed {
         self.found
     }
 
-    fn json(&mut self, text: &str) {
-        let Ok(document) = serde_json::from_str::<serde_json::Value>(text.trim()) else { return };
+    fn json(&mut self, document: &serde_json::Value) {
         let Some(generic) = document.get("modem").and_then(|m| m.get("generic")) else { return };
         for (key, value) in generic.as_object().into_iter().flatten() {
             match value {
@@ -273,6 +275,32 @@ impl ManagedModem {
             }
         }
     }
+}
+
+/// The JSON objects that begin a line, whatever stands around them.
+fn documents(text: &str) -> Vec<serde_json::Value> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while found.len() < MOST_MODEMS {
+        let begin = match rest.trim_start().starts_with('{') {
+            true => 0,
+            false => match rest.find("\n{") {
+                Some(at) => at + 1,
+                None => break,
+            },
+        };
+        rest = &rest[begin..];
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<serde_json::Value>();
+        match values.next() {
+            Some(Ok(value)) => {
+                found.push(value);
+                rest = &rest[values.byte_offset()..];
+            }
+            // The next line that begins with a brace.
+            _ => rest = rest.trim_start().strip_prefix('{').unwrap_or_default(),
+        }
+    }
+    found
 }
 
 /// `/org/freedesktop/ModemManager1/Modem/0 [Quectel] RM500U-EA`: 0.

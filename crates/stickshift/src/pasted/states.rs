@@ -18,6 +18,8 @@ const ANOTHER: &str = "second other another both also too zweite zweiten zweiter
 const COMMANDS: &str = "lsusb usb-devices";
 /// Number of the host controller's own hub on each bus: a list that shows one shows all devices.
 const ROOT_HUB: u16 = 1;
+/// bInterfaceClass of a drive.
+const STORAGE: u8 = 0x08;
 /// Linux's lists name a device so often in one text; more are not counted.
 const MOST_LISTED: usize = 32;
 
@@ -87,6 +89,13 @@ struct List {
     older: bool,
 }
 
+/// Whether one device can be an earlier state of the other: it has the same maker, or shows drives alone, of which a switch makes anything.
+/// Several people's posts in one text have the same places.
+fn may_become(one: &PastedDevice, other: &PastedDevice) -> bool {
+    let mut interfaces = one.configurations.iter().flat_map(|c| &c.interfaces);
+    one.id == NO_ID || one.id.vendor == other.id.vendor || interfaces.all(|i| i.class[0] == STORAGE)
+}
+
 impl Reader {
     /// A line names the device with that index.
     pub(super) fn listed(&mut self, index: usize) {
@@ -134,7 +143,7 @@ impl Reader {
             let (a, b) = (&self.devices[one], &self.devices[other]);
             let differ = a.id != b.id || a.address != b.address;
             let open = follower[one].is_none() && follower[other] != Some(one);
-            if one < other && open && stands(a) == stands(b) && differ && b.id != NO_ID {
+            if one < other && open && stands(a) == stands(b) && differ && b.id != NO_ID && may_become(a, b) {
                 follower[one] = Some(other);
             }
         }

@@ -1,4 +1,5 @@
-//! `udevadm info`: the properties of a node, or with `-a` the attributes of it and of what it hangs on.
+//! `udevadm info`: the properties of a node, or with `-a` the attributes of it and of what it hangs on. And openSUSE's `hwinfo`, which tells the
+//! same under other names.
 
 use super::number::{bcd, hex, id, string};
 use super::{Format, PastedDevice, Reader, class_of_driver};
@@ -8,8 +9,16 @@ use crate::stick::{Place, UsbId};
 #[derive(Debug, Default)]
 pub(super) struct Udev {
     block: Option<Block>,
-    /// The lines are those of `-a`; only the first device of a chain is the one that was asked about, the next are hubs.
-    chain: bool,
+    form: Form,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Form {
+    #[default]
+    Properties,
+    /// Of `-a`; only the first device of a chain is the one that was asked about, the next are hubs.
+    Chain,
+    Hwinfo,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -26,6 +35,20 @@ struct Block {
     node: Option<String>,
 }
 
+/// `28: USB 00.0: 0b00 Modem`, also where its number was taken for that of a line.
+fn is_hwinfo(text: &str) -> bool {
+    let numbered = text.split_once(": ").filter(|(number, _)| number.parse::<u16>().is_ok());
+    let rest = numbered.map_or(text, |(_, rest)| rest).strip_prefix("USB ");
+    let slot = rest.and_then(|rest| rest.split_once(": ")).and_then(|(slot, _)| slot.split_once('.'));
+    slot.is_some_and(|(bus, slot)| [bus, slot].iter().all(|n| u16::from_str_radix(n, 16).is_ok()))
+}
+
+/// `1-3:1.0`
+fn interface_at(part: &str) -> Option<(Place, u8)> {
+    let (place, numbers) = part.split_once(':')?;
+    Some((place.parse().ok()?, numbers.split_once('.')?.1.parse().ok()?))
+}
+
 impl Reader {
     pub(super) fn udev_line(&mut self, text: &str) -> bool {
         let path = text.strip_prefix("P: ").filter(|path| path.starts_with("/devices/"));
@@ -33,12 +56,20 @@ impl Reader {
             text.split_once("looking at device '").map(|(_, path)| path.trim_end_matches([':', '\'']));
         if let Some(path) = path.or(looked) {
             self.end_udev();
-            self.udev = Udev { block: Some(Block::at(path)), chain: looked.is_some() };
+            let form = if looked.is_some() { Form::Chain } else { Form::Properties };
+            self.udev = Udev { block: Some(Block::at(path)), form };
+            return true;
+        }
+        if is_hwinfo(text) {
+            self.end_udev();
+            self.udev = Udev { block: Some(Block::default()), form: Form::Hwinfo };
             return true;
         }
         let Some(block) = &mut self.udev.block else { return false };
-        if self.udev.chain {
-            return block.attribute(text);
+        match self.udev.form {
+            Form::Chain => return block.attribute(text),
+            Form::Hwinfo => return block.hwinfo(text),
+            Form::Properties => {}
         }
         let Some((key, value)) = text.strip_prefix("E: ").and_then(|rest| rest.split_once('=')) else {
             return false;
@@ -61,7 +92,7 @@ impl Reader {
             },
         };
         let device = &mut self.devices[index];
-        device.is_in(Format::Udev);
+        device.is_in(if self.udev.form == Form::Hwinfo { Format::Hwinfo } else { Format::Udev });
         device.place = device.place.take().or(block.place);
         device.release = device.release.or(block.release);
         device.manufacturer = device.manufacturer.take().or(block.maker);
@@ -83,11 +114,7 @@ impl Block {
     /// `/devices/pci0000:00/0000:00:14.0/usb1/1-3/1-3:1.0/ttyUSB0/tty/ttyUSB0`
     fn at(path: &str) -> Block {
         let parts: Vec<&str> = path.split('/').collect();
-        let interface = parts.iter().rev().find_map(|part| {
-            let (place, numbers) = part.split_once(':')?;
-            let _: Place = place.parse().ok()?;
-            numbers.split_once('.')?.1.parse().ok()
-        });
+        let interface = parts.iter().rev().find_map(|part| Some(interface_at(part)?.1));
         let is_node = matches!(parts[..], [.., "tty" | "net" | "usbmisc", _]);
         Block {
             place: parts.iter().rev().find_map(|part| part.parse().ok()),
@@ -95,6 +122,31 @@ impl Block {
             node: parts.last().filter(|_| is_node).and_then(|node| string(node)),
             ..Block::default()
         }
+    }
+
+    /// `Vendor: usb 0x12d1 "Huawei Technologies Co., Ltd."`
+    fn hwinfo(&mut self, text: &str) -> bool {
+        let Some((key, value)) = text.split_once(": ") else { return false };
+        let number = || value.strip_prefix("usb ").and_then(id);
+        match key {
+            "SysFS BusID" => match interface_at(value.trim()) {
+                Some((place, interface)) => {
+                    self.place = Some(place);
+                    self.interface = Some(interface);
+                }
+                None => self.place = value.trim().parse().ok(),
+            },
+            "Vendor" => self.vendor = number(),
+            "Device" => self.product = number(),
+            "Model" => self.model = string(value.trim_matches('"')),
+            "Driver" => self.driver = value.split('"').nth(1).and_then(string),
+            "Device File" => {
+                let path = value.split(char::is_whitespace).next();
+                self.node = path.and_then(|path| path.strip_prefix("/dev/")).and_then(string);
+            }
+            _ => return false,
+        }
+        true
     }
 
     /// `ID_VENDOR_ID=12d1`

@@ -17,10 +17,15 @@ const DEEPEST: usize = 6;
 /// The line of stickshift's own report.
 const DESCRIPTORS: &str = "descriptors:";
 
+const NUMBERED_0: &str =
+    "an old usb-devices prints the numbers of interfaces from 08 on as 0: those interfaces are left out";
+
 /// The state of such a listing.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     pub(super) device: Option<usize>,
+    /// The number of the next interface, which old versions of `usb-devices` take for an octal one and print as 0.
+    no_octal: Option<u8>,
     /// Ports on the way to a device, by bus and number; empty for a root hub.
     ways: HashMap<(u16, u16), Vec<u16>>,
 }
@@ -69,6 +74,10 @@ impl Reader {
                 self.descriptors_are_damaged();
             }
             return is_read;
+        }
+        if let Some(number) = no_octal(text) {
+            self.listing.no_octal = Some(number);
+            return true;
         }
         let Some((letter, rest)) = letter(text) else { return false };
         let fields = Fields::of(rest);
@@ -192,7 +201,7 @@ impl Reader {
     fn interface(&mut self, fields: &Fields<'_>) {
         let Some(device) = self.listing.device.and_then(|index| self.devices.get_mut(index)) else { return };
         let number = fields.get("If#").and_then(|n| if n.contains('x') { hex(n) } else { leading(n) });
-        let Some(number) = byte(number) else { return };
+        let Some(number) = self.listing.no_octal.take().or(byte(number)) else { return };
         // Of two digits each; a line that ends before them is cut.
         let class = |name: &str| fields.get(name).filter(|v| digits(v) == 2).and_then(|v| byte(hex(v)));
         let (Some(class), Some(subclass), Some(protocol)) = (class("Cls"), class("Sub"), class("Prot"))
@@ -209,6 +218,11 @@ impl Reader {
         let active = device.active.is_none_or(|active| active == configuration.value) || described;
         if configuration.interfaces.len() < MOST_INTERFACES && !described {
             let alternate = fields.decimal("Alt").unwrap_or(0);
+            let known = |i: &InterfaceDescriptor| (i.number, i.alternate) == (number, alternate);
+            if number == 0 && configuration.interfaces.iter().any(known) {
+                device.remark(NUMBERED_0);
+                return;
+            }
             let class = [class, subclass, protocol];
             let described =
                 InterfaceDescriptor { number, alternate, class, ..InterfaceDescriptor::default() };
@@ -278,6 +292,13 @@ impl PastedDevice {
         self.configurations.push(configuration);
         self.counts.push(fields.decimal("#Ifs"));
     }
+}
+
+/// `/usr/bin/usb-devices: line 79: printf: 08: invalid octal number`
+fn no_octal(text: &str) -> Option<u8> {
+    let (_, after) = text.split_once("printf: ").filter(|(before, _)| before.contains("usb-devices"))?;
+    let (number, _) = after.split_once(':').filter(|(number, _)| number.len() == 2)?;
+    u8::from_str_radix(number, 16).ok()
 }
 
 pub(super) fn digits(text: &str) -> usize {

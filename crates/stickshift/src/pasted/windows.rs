@@ -41,13 +41,27 @@ pub(super) struct Port {
     maker: Option<&'static str>,
 }
 
+/// What a port of this name is for.
+fn role_in(name: &str) -> Option<Role> {
+    let lower = name.to_lowercase();
+    PORTS.iter().find(|(words, _)| lower.contains(words)).map(|(_, role)| *role)
+}
+
+fn name_port(device: &mut PastedDevice, interface: u8, role: Option<Role>) {
+    if let Some(role) = role {
+        device.names.entry(interface).or_insert_with(|| role.code().to_owned());
+    }
+    let attached = device.attached(interface);
+    attached.class = attached.class.or(Some([0xff; 3]));
+}
+
 impl Port {
     fn in_line(text: &str) -> Option<Port> {
         let (before, rest) = text.split_once("(COM")?;
         let number = rest.split_once(')')?.0;
         let is_number = (1..=3).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
         let lower = before.to_lowercase();
-        let role = PORTS.iter().find(|(words, _)| lower.contains(words)).map(|(_, role)| *role);
+        let role = role_in(before);
         let maker = before.split_whitespace().find_map(maker_named);
         // Bluetooth and telephone lines have modems, too.
         let of_a_stick =
@@ -57,12 +71,8 @@ impl Port {
 
     /// As the port of an interface.
     fn put(self, device: &mut PastedDevice, interface: u8) {
-        if let Some(role) = self.role {
-            device.names.entry(interface).or_insert_with(|| role.code().to_owned());
-        }
-        let attached = device.attached(interface);
-        attached.class = attached.class.or(Some([0xff; 3]));
-        attached.tty = Some(self.name);
+        name_port(device, interface, self.role);
+        device.attached(interface).tty = Some(self.name);
     }
 
     fn words(&self) -> String {
@@ -126,6 +136,8 @@ impl Reader {
         let before = self.com_port.take_if(|_| self.com_ports.is_empty());
         let named = Port::in_line(text).or(before);
         let mut named = named.filter(|_| text.to_ascii_uppercase().contains("&MI_"));
+        // A modem has no number in its name, and a port may have lost it.
+        let role = text.to_ascii_uppercase().find("USB\\").and_then(|at| role_in(&text[..at]));
         let text = text.to_ascii_uppercase();
         let mut found = false;
         for (at, _) in text.match_indices("VID_") {
@@ -139,6 +151,8 @@ impl Reader {
             let interface = field("&MI_").and_then(|rest| u8::from_str_radix(rest.get(..2)?, 16).ok());
             if let Some((port, interface)) = named.take_if(|_| interface.is_some()).zip(interface) {
                 port.put(device, interface);
+            } else if let Some(interface) = interface.filter(|_| role.is_some()) {
+                name_port(device, interface, role);
             }
         }
         found

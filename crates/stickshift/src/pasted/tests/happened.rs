@@ -193,6 +193,26 @@ fn two_sticks_in_one_port_are_two_and_one_that_is_switched_is_one() {
     assert_eq!(read(other_vendor.as_bytes()).unwrap().devices.len(), 1);
 }
 
+#[test]
+fn a_line_that_is_missing_shifts_no_port() {
+    let found = found("12d1:1001", "HUAWEI Mobile");
+    let detected = |number: u8| format!("option 1-1:1.{number}: GSM modem (1-port) converter detected\n");
+    let attached =
+        |number: u8| format!("usb 1-1: GSM modem (1-port) converter now attached to ttyUSB{number}\n");
+    let told = |lines: &[String]| {
+        let paste = read(format!("{found}{}", lines.concat()).as_bytes()).unwrap();
+        (self::lines(&paste)[0].clone(), paste.devices[0].remarks.join("; "))
+    };
+    let (cut, _) = told(&[detected(0), detected(1), attached(1), detected(2), attached(2)]);
+    assert!(cut.contains("1=") && cut.contains(":/dev/ttyUSB1") && !cut.contains("ttyUSB0"), "{cut}");
+    assert!(cut.ends_with("2=pcui:/dev/ttyUSB2"), "{cut}");
+    let (sorted, _) = told(&[detected(0), detected(1), detected(2), attached(0), attached(1), attached(2)]);
+    assert!(sorted.ends_with("2=pcui:/dev/ttyUSB2") && sorted.contains("0=modem:/dev/ttyUSB0"), "{sorted}");
+    let (doubtful, remarks) = told(&[detected(0), detected(1), detected(2), attached(1), attached(2)]);
+    assert!(!doubtful.contains("ttyUSB"), "{doubtful}");
+    assert!(remarks.contains("ports are ttyUSB1, ttyUSB2; of which interface"), "{remarks}");
+}
+
 /// Linux 3.2 to 3.6, and much older ones.
 #[test]
 fn lines_of_old_kernels_are_read() {
@@ -290,4 +310,22 @@ fn a_device_that_usb_modeswitch_only_lists_is_that_of_lsusb() {
         );
     }
     assert_eq!(read(looked.as_bytes()).unwrap().devices.len(), 2);
+}
+
+/// Ids that a flashing mode has, too, after a switch.
+#[test]
+fn what_came_of_a_cdrom_waits_for_no_firmware() {
+    let before = found("12d1:1c0b", "HUAWEI Mobile");
+    let after = found("12d1:1c05", "HUAWEI Mobile");
+    let mut ports = String::new();
+    for number in 0..3 {
+        ports += &format!("option 1-1:1.{number}: GSM modem (1-port) converter detected\n");
+        ports += &format!("usb 1-1: GSM modem (1-port) converter now attached to ttyUSB{number}\n");
+    }
+    let told = |text: String| lines(&read(text.as_bytes()).unwrap())[0].clone();
+    let switched = told(format!("{before}{CAME}{after}{ports}"));
+    assert!(switched.starts_with("1-1 12d1:1c05 modem 0=serial:/dev/ttyUSB0"), "{switched}");
+    assert!(!switched.contains("flash"), "{switched}");
+    assert!(told(format!("{after}{ports}")).contains("download"), "{}", told(format!("{after}{ports}")));
+    assert!(told(after).contains("12d1:1c05 unknown"));
 }

@@ -464,3 +464,18 @@ fn what_ioreg_shows_has_its_name() {
     assert_eq!(devices[0].manufacturer.as_deref(), Some("HUAWEI Technology"));
     assert_eq!(devices[1].product, None);
 }
+
+#[test]
+fn hwinfo_tells_ids_place_and_ports() {
+    let block = |interface: u8| {
+        format!(
+            "2{interface}: USB 00.{interface}: 0b00 Modem\n  [Created at usb.122]\n  SysFS BusID: 1-4:1.{interface}\n  Hardware Class: modem\n\
+             \x20 Model: \"Huawei E620 USB Modem\"\n  Vendor: usb 0x12d1 \"Huawei Technologies Co., Ltd.\"\n  Device: usb 0x1001 \"E620 USB Modem\"\n\
+             \x20 Revision: \"0.00\"\n  Driver: \"option\"\n  Driver Modules: \"option\"\n  Device File: /dev/ttyUSB{interface} (/dev/x)\n"
+        )
+    };
+    let paste = read(format!("{}\n{}", block(0), block(1)).as_bytes()).unwrap();
+    assert_eq!(lines(&paste), ["1-4 12d1:1001 modem 0=modem:/dev/ttyUSB0 1=diag:/dev/ttyUSB1"]);
+    assert_eq!(paste.devices[0].product.as_deref(), Some("Huawei E620 USB Modem"));
+    assert_eq!(paste.devices[0].formats, [Format::Hwinfo]);
+}

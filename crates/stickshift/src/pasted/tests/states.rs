@@ -219,3 +219,19 @@ fn of_more_sticks_than_are_shown_it_is_said_in_a_report_as_in_a_list() {
         assert_eq!(paste.remarks.iter().filter(|r| r.starts_with("only the first 256")).count(), 1);
     }
 }
+
+#[test]
+fn devices_of_two_makers_at_one_place_are_two() {
+    let shown = |id: &str, class: &str| {
+        let (vendor, product) = id.split_once(':').unwrap();
+        format!(
+            "T:  Bus=01 Lev=01 Prnt=01 Port=00 Cnt=01 Dev#=  3 Spd=480 MxCh= 0\nP:  Vendor={vendor} ProdID={product} Rev=00.00\n\
+             C:  #Ifs= 1 Cfg#= 1 Atr=80 MxPwr=500mA\nI:  If#= 0 Alt= 0 #EPs= 2 Cls={class}(x) Sub=ff Prot=ff Driver=(none)\n\n"
+        )
+    };
+    let told = |text: String| lines(&read(text.as_bytes()).unwrap()).len();
+    assert_eq!(told(shown("1bbb:0195", "ff") + &shown("19d2:fffe", "ff")), 2);
+    // A switch may change the maker's number, too.
+    assert_eq!(told(shown("05c6:1000", "08") + &shown("19d2:fffe", "ff")), 1);
+    assert_eq!(told(shown("19d2:0003", "ff") + &shown("19d2:fffe", "ff")), 1);
+}

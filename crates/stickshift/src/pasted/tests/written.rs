@@ -111,3 +111,81 @@ fn macos_tells_the_same_as_json() {
         );
     }
 }
+
+/// Old versions of `usb-devices` take 08 for an octal number.
+#[test]
+fn interface_numbers_that_usb_devices_prints_as_0_are_read() {
+    let head = "T:  Bus=01 Lev=01 Prnt=01 Port=02 Cnt=01 Dev#=  4 Spd=480 MxCh= 0\nP:  Vendor=1199 ProdID=68c0 Rev=00.06\n\
+                C:  #Ifs= 5 Cfg#= 1 Atr=e0 MxPwr=500mA\n";
+    let port = |number: u8, driver: &str| {
+        format!("I:  If#= {number} Alt= 0 #EPs= 3 Cls=ff(vend.) Sub=ff Prot=ff Driver={driver}\n")
+    };
+    let error = |number: &str| {
+        format!("/usr/bin/usb-devices: Zeile 79: printf: {number}: Ung\u{fc}ltige Oktalzahl.\n")
+    };
+    let ports = format!("{}{}{}", port(0, "qcserial"), port(2, "qcserial"), port(3, "qcserial"));
+    let net = port(0, "qmi_wwan");
+    let whole = format!("{head}{ports}{}{net}{}{net}", error("08"), error("0a"));
+    let paste = read(whole.as_bytes()).unwrap();
+    assert_eq!(lines(&paste), ["1-3 1199:68c0 modem 0=diag 2=gps 3=modem 8=network 10=network"]);
+    assert_eq!(paste.devices[0].remarks.join("; "), "");
+    // Without what it said of them.
+    let paste = read(format!("{head}{ports}{net}{net}").as_bytes()).unwrap();
+    assert_eq!(lines(&paste), ["1-3 1199:68c0 modem 0=diag 2=gps 3=modem"]);
+    assert!(
+        paste.devices[0].remarks.join("; ").contains("from 08 on as 0"),
+        "{:?}",
+        paste.devices[0].remarks
+    );
+}
+
+#[test]
+fn json_of_mmcli_is_read_behind_a_prompt_and_more_than_once() {
+    let modem = |model: &str, imei: &str| {
+        format!(
+            "{{\"modem\":{{\"3gpp\":{{\"imei\":\"{imei}\"}},\"generic\":{{\"model\":\"{model}\",\"manufacturer\":\"QUALCOMM\",\"equipment-identifier\":\"{imei}\"}}}}}}\n"
+        )
+    };
+    let (one, other) = (modem("EC25", "860000000000001"), modem("EP06", "860000000000002"));
+    let text =
+        format!("Here is what I get: {{\n$ mmcli -m 0 -J\n{one}{{ \"no\": json }}\n$ mmcli -m 1 -J\n{other}");
+    let found = read(text.as_bytes()).unwrap().modems;
+    assert_eq!(
+        found.iter().filter_map(|m| m.model.as_deref()).collect::<Vec<_>>(),
+        ["EC25", "EP06"],
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_sim_that_took_its_pin_wants_none() {
+    let asked = "ATI\nManufacturer: ZTE\nModel: MF110\nRevision: 1\nOK\nAT+CPIN?\n+CPIN: SIM PIN\nOK\n";
+    let lock = |then: &str| read(format!("{asked}{then}").as_bytes()).unwrap().modems[0].lock.clone();
+    assert_eq!(lock("").as_deref(), Some("sim-pin"));
+    assert_eq!(lock("AT+CPIN=\"0000\"\n+CME ERROR: 16\nAT\nOK\n").as_deref(), Some("sim-pin"));
+    assert_eq!(lock("AT+CPIN=\"0000\"\nOK\n"), None);
+    for network in ["+CREG: 0,1", "+CEREG: 5", "+CGREG: 1,\"00C3\",\"1A2B\""] {
+        assert_eq!(lock(&format!("AT+CREG?\n{network}\nOK\n")), None, "{network}");
+    }
+    assert_eq!(lock("AT+CREG?\n+CREG: 0,2\nOK\n").as_deref(), Some("sim-pin"));
+}
+
+#[test]
+fn answers_behind_marks_of_their_way_are_read() {
+    for (sent, came) in [(">>> ", "<<< "), ("TX: ", "RX: "), ("-> ", "<- ")] {
+        let text = format!("{sent}AT+CGMM\n{came}MF190\n{came}OK\n{sent}AT+CGMR\n{came}BD_1\n{came}OK\n");
+        let modems = read(text.as_bytes()).unwrap().modems;
+        assert_eq!(
+            (modems[0].model.as_deref(), modems[0].revision.as_deref()),
+            (Some("MF190"), Some("BD_1"))
+        );
+    }
+}
+
+#[test]
+fn a_name_of_windows_without_a_number_tells_a_role() {
+    let row =
+        |name: &str, mi: u8| format!("OK  Ports  {name}  USB\\VID_2C7C&PID_6002&MI_0{mi}\\7&2A3B&0&0002\n");
+    let text = format!("{}{}", row("Quectel USB AT Port (COM7)", 2), row("Quectel USB Modem #2", 3));
+    assert_eq!(lines(&read(text.as_bytes()).unwrap()), ["- 2c7c:6002 modem 2=pcui:COM7 3=modem"]);
+}
