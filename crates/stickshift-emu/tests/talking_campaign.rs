@@ -456,6 +456,45 @@ fn campaign(services: &[Service], least: usize) {
     assert!(runs >= least, "{runs} runs");
 }
 
+/// Each by a run of its own, as an owner types them, and the last one with the owner's word: whatever is lost on the way, a try that is gone is no
+/// stick that nothing was done to.
+#[test]
+fn every_fault_at_every_try_of_a_pin_ends_true() {
+    let wrong_pin = |stick| {
+        service(
+            "wrong PIN",
+            stick,
+            |m| m.use_code(PinUse::Enter("9999"), LastTry::MaySpend).map(|_| ()),
+            |_, a| runs_with(a, SimState::Ready),
+        )
+    };
+    let mut wrong = Vec::new();
+    let mut blocked = 0;
+    for service in [wrong_pin(PIN), wrong_pin(MBIM_PIN)] {
+        for fault in (1..=40).flat_map(faults) {
+            let mut bus = VirtualBus::new();
+            let place: Place = "1-1".parse().unwrap();
+            bus.plug(&place, catalogue::virtual_stick(service.stick, 1, Some(&fault.to_string())).unwrap());
+            bus.advance(Duration::from_secs(60));
+            for code in 1..=3 {
+                let before = bus.held(&place).unwrap();
+                if bus.sticks().unwrap().is_empty() {
+                    break;
+                }
+                let ended = talk(&service, &mut bus);
+                bus.advance(Duration::from_secs(120));
+                let after = bus.held(&place).unwrap();
+                blocked += usize::from(runs_with(&after, SimState::Puk));
+                if let Some(what) = false_word(&service, &ended, &before, &after) {
+                    wrong.push(format!("try {code} on {}, {fault}: {what}: {ended:?}", service.stick));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(blocked > 1_000, "{blocked}");
+}
+
 #[test]
 fn a_reply_to_a_dialogue_that_is_over_is_not_sent_as_a_code() {
     let (mut bus, stick) = stickshift_emu::testkit::plugged(WEB, 1, None).unwrap();

@@ -15,6 +15,7 @@
 //! assert_eq!(wrong.with_verdict(Verdict::Untouched).verdict(), Some(Verdict::Untouched));
 //! ```
 
+use std::any::Any;
 use std::fmt;
 
 mod detail;
@@ -280,9 +281,12 @@ impl Error {
         self
     }
 
-    /// Adds the cause.
+    /// Adds the cause. What a cause says of a stick that was changed holds for what came of it, too, where this says nothing of its own.
     #[must_use]
     pub fn because(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        let told = (&source as &dyn Any).downcast_ref::<Error>().and_then(Error::verdict);
+        let told = told.filter(|told| matches!(told, Verdict::Unknown | Verdict::Recoverable));
+        self.0.verdict = self.0.verdict.or(told);
         self.0.source = Some(Box::new(source));
         self
     }
@@ -442,6 +446,18 @@ mod tests {
             .verdict_if_unset(Verdict::Recoverable)
             .verdict_if_unset(Verdict::Untouched);
         assert_eq!(e.verdict(), Some(Verdict::Recoverable));
+    }
+
+    #[test]
+    fn what_a_cause_says_of_a_changed_stick_holds() {
+        let cause = |verdict| Error::new(ErrorKind::AtRefused, "refused").with_verdict(verdict);
+        let of = |verdict| Error::new(ErrorKind::SimPinNeeded, "no PIN").because(cause(verdict)).verdict();
+        assert_eq!(of(Verdict::Unknown), Some(Verdict::Unknown));
+        assert_eq!(of(Verdict::Recoverable), Some(Verdict::Recoverable));
+        // What was done before may have changed it.
+        assert_eq!((of(Verdict::Untouched), of(Verdict::Done)), (None, None));
+        let told = Error::new(ErrorKind::Io, "x").with_verdict(Verdict::Recoverable);
+        assert_eq!(told.because(cause(Verdict::Unknown)).verdict(), Some(Verdict::Recoverable));
     }
 
     #[test]

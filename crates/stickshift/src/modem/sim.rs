@@ -208,7 +208,9 @@ impl PinUse<'_> {
     /// What became of it, by what was there before and what is there now.
     fn seen(self, before: &SimStatus, now: &SimStatus) -> Seen {
         let (had, has) = (self.tries(before), self.tries(now));
-        if had.is_some() && has.is_some() && has < had {
+        // A SIM is blocked by wrong codes alone, whether it counts them or not.
+        let blocked = !self.unblocks() && before.state != SimCondition::Puk && now.state == SimCondition::Puk;
+        if blocked || had.is_some() && has.is_some() && has < had {
             return Seen::Other(WRONG.to_owned());
         }
         match (self.is_done(before), self.is_done(now)) {
@@ -424,15 +426,23 @@ impl Modem<'_> {
             // Refused, and no try is gone: the refusal is all there is.
             (Err(error), Ok(now))
                 if error.verdict() == Some(Verdict::Untouched)
-                    && code.tries(now).is_some()
+                    && code.tries(before).is_some()
                     && code.tries(now) >= code.tries(before)
+                    && !matches!(code.seen(before, now), Seen::Other(_))
                     && code.seen(before, now) != Seen::Done =>
             {
                 return Err(error);
             }
-            (Err(error), Ok(now)) if error.is(ErrorKind::WrongPin) && code.tries(now).is_none() => {
+            (Err(error), Ok(now))
+                if error.is(ErrorKind::WrongPin)
+                    && (code.tries(now).is_none() || code.tries(before).is_none()) =>
+            {
                 self.settle(true);
-                return Err(error.with_verdict(Verdict::Recoverable));
+                let error = error.with_verdict(Verdict::Recoverable);
+                return Err(match code.tries(now) {
+                    Some(tries) => error.detail(Detail::TriesLeft(tries)),
+                    None => error,
+                });
             }
             (Err(error), Ok(_)) => error,
             (Err(error), Err(_)) => {

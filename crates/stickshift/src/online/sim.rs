@@ -75,7 +75,8 @@ fn enter(run: &mut Run<'_, '_>, modem: &mut Modem<'_>, access: &mut Access<'_>) 
                 ErrorKind::AtRefused | ErrorKind::HilinkRefused | ErrorKind::MbimRefused
             );
             if by_stick && error.has(&Detail::CodeSent) {
-                let next = "`stickshift pin status` shows the SIM, and `stickshift pin enter` enters the PIN";
+                let next =
+                    "`stickshift pin status` shows the SIM: look before you try `stickshift pin enter`";
                 let what = "the stick did not take the PIN, and does not say why";
                 let refused = Error::new(ErrorKind::SimPinNeeded, what).because(error);
                 return Err(refused.detail(Detail::NextStep(next)));
