@@ -102,17 +102,17 @@ fn untouched(kind: ErrorKind) -> &'static str {
             "this run sent nothing; the state that an earlier run left is unchanged"
         }
         ErrorKind::WrongPin => "no attempt was counted",
+        // Sticks may have been asked what they are before.
         ErrorKind::Usage
         | ErrorKind::FileNotFound
         | ErrorKind::FileUnreadable
+        | ErrorKind::FileUnwritable
         | ErrorKind::WrongFileKind
         | ErrorKind::FileTruncated
         | ErrorKind::FileCorrupt
-        | ErrorKind::FileTooLarge => "nothing was sent to any stick",
-        // Sticks may have been asked what they are, and the answers are what could not be written.
-        ErrorKind::NoStick | ErrorKind::SeveralSticks | ErrorKind::FileUnwritable => {
-            "nothing that changes a stick was sent"
-        }
+        | ErrorKind::FileTooLarge
+        | ErrorKind::NoStick
+        | ErrorKind::SeveralSticks => "nothing that changes a stick was sent",
         _ => "nothing that changes it was sent",
     }
 }

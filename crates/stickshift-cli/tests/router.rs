@@ -222,6 +222,9 @@ fn set_up_for_a_router_is_taken_back_but_for_what_the_owner_changed() {
     assert!(said.contains("removed root/etc/hotplug.d/tty/30-stickshift-wwan\n"), "{said}");
     assert!(said.contains("left root/etc/stickshift/usb-mode-wwan.json: it differs"), "{said}");
     assert_eq!(fs::read_to_string(&table).unwrap(), changed);
+    // Of the folders only that of the file that stays.
+    let folders = |below: &str| fs::read_dir(folder.path().join(below)).unwrap().count();
+    assert_eq!((folders("root/etc"), folders("root/etc/stickshift")), (1, 1));
     let forget = said.split_once("next: on the router: ").unwrap().1.lines().next().unwrap();
     assert!(folder.path().join("uci/network.wwan.stickshift").exists());
     let run = on_router(folder.path(), &["-c", forget], "");

@@ -110,8 +110,10 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
             .into();
     }
     #[cfg(feature = "flash")]
-    if error.is(ErrorKind::FileUnwritable) && error.has(&Detail::InJournal) {
-        help = "the journal is what makes resuming possible: see that its folder is one, can be written and has space; XDG_STATE_HOME names another place for it".into();
+    if matches!(error.kind(), ErrorKind::FileUnwritable | ErrorKind::FileUnreadable)
+        && error.has(&Detail::InJournal)
+    {
+        help = "the journal is what makes resuming possible: see that its folder is one, can be read and written, and has space; STICKSHIFT_STATE names another one".into();
     }
     #[cfg(feature = "flash")]
     if let Some((cause, next)) = flashing::of(error) {

@@ -314,6 +314,11 @@ fn with(
             // What was only read is asked for again; and what a server keeps of an answer in full is less than it said.
             Err(error) if reads || shows_in_full(typed) => return Err(broke(error)),
             Err(error) => {
+                let seconds = found::AWAY.as_secs();
+                let what = format!(
+                    "the connection to {name} broke; the command may go on there: asking how it ends, and waiting {seconds} seconds where nobody answers"
+                );
+                context.output.warn("connection-broke", what);
                 let ask = |path: &str| session.ask("GET", path, "");
                 let last = found::end(&known, ask, || !context.cancel.is_cancelled(), found::AWAY);
                 let Some(last) = last else { return Err(broke(error)) };

@@ -127,8 +127,10 @@ pub(crate) fn run(context: &mut Context, args: ReportArgs) -> Result<()> {
     };
     let shown = Shown { text };
     context.output.interim("report", &shown);
-    context.confirm(&format!("Write this to {}?", file.display()))?;
-    files::write(file, shown.text.as_bytes(), context.global.force, &[])?;
+    // Sticks were asked, and none was changed, whatever becomes of the file.
+    let untouched = |e: Error| e.verdict_if_unset(Verdict::Untouched);
+    context.confirm(&format!("Write this to {}?", file.display())).map_err(untouched)?;
+    files::write(file, shown.text.as_bytes(), context.global.force, &[]).map_err(untouched)?;
     context.output.finish(&Collected { text: shown.text, file: Some(file.display().to_string()) });
     Ok(())
 }

@@ -237,6 +237,19 @@ struct Left {
     why: String,
 }
 
+/// Folders that the file was alone in, below a root that is not the system's own: there they belong to packages.
+fn remove_empty_folders(root: &Path, file: &Path) {
+    if root == Path::new("/") {
+        return;
+    }
+    for folder in file.ancestors().skip(1).take_while(|folder| *folder != root) {
+        // One that is not empty refuses.
+        if fs::remove_dir(folder).is_err() {
+            return;
+        }
+    }
+}
+
 impl Removed {
     /// Takes `file` away where its content is `text`, which is what this program writes.
     pub(super) fn remove(&mut self, root: &Path, file: PathBuf, text: &[u8]) -> Result<()> {
@@ -250,6 +263,7 @@ impl Removed {
             }
             _ => {
                 fs::remove_file(&file).map_err(|e| files::unremovable(&file, e))?;
+                remove_empty_folders(root, &file);
                 self.removed.push(file);
             }
         }

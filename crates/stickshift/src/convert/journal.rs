@@ -19,7 +19,7 @@
 //! ```
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -96,10 +96,11 @@ impl Secret {
                 let _ = fs::remove_file(&path);
                 Ok(None)
             }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            // Making the folder tells what stands in its way.
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
             Err(e) => {
-                Err(Error::new(ErrorKind::FileUnreadable, format!("cannot read {}", path.display()))
-                    .because(e))
+                let what = format!("cannot read {}", path.display());
+                Err(Error::new(ErrorKind::FileUnreadable, what).because(e).detail(Detail::InJournal))
             }
         }
     }
@@ -514,6 +515,14 @@ fn make_folder(folder: &Path) -> Result<()> {
     })
 }
 
+/// Whether another process that runs has written its number into the file; `false` where the system does not show that.
+fn is_held_by_a_run(lock: &Path) -> bool {
+    let number = fs::read_to_string(lock).ok().and_then(|text| text.parse::<u32>().ok());
+    number.is_some_and(|number| {
+        number != std::process::id() && Path::new("/proc").join(number.to_string()).exists()
+    })
+}
+
 /// Keeps other runs from the same place, until the file is closed. It stays: to remove it would let two runs hold two locks.
 fn lock(folder: &Path, key: &Key) -> Result<File> {
     let path = folder.join(format!("{}.lock", key.file_name()));
@@ -524,10 +533,16 @@ fn lock(folder: &Path, key: &Key) -> Result<File> {
     };
     make_folder(folder)?;
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(unwritable)?;
-    // A process that is just being started holds what its parent had open for a moment.
+    // A process that is just being started holds what its parent had open for a moment. A run that lives is not waited for: its stick may be about to
+    // restart when it lets go.
     for attempt in 0..LOCK_ATTEMPTS {
         if file.try_lock_exclusive().map_err(unwritable)? {
+            // Who holds it is for others to know, and no reason to fail.
+            let _ = file.set_len(0).and_then(|()| write!(&file, "{}", std::process::id()));
             return Ok(file);
+        }
+        if is_held_by_a_run(&path) {
+            break;
         }
         if attempt + 1 < LOCK_ATTEMPTS {
             std::thread::sleep(LOCK_PAUSE);
@@ -537,7 +552,10 @@ fn lock(folder: &Path, key: &Key) -> Result<File> {
         ErrorKind::PortBusy,
         format!("another run of this program works on the stick at {}", key.text()),
     )
-    .detail(Detail::Holder("another run of this program".to_owned())))
+    .detail(Detail::Holder("another run of stickshift".to_owned()))
+    .detail(Detail::NextStep(
+        "it may be writing firmware, and must not be stopped then: wait for its end, then look at `stickshift list`",
+    )))
 }
 
 #[cfg(test)]

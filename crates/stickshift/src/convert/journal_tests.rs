@@ -220,3 +220,25 @@ fn a_journal_of_the_version_before_is_gone_on_with() {
     journal.check_stick(&seen).unwrap();
     assert!(!journal.is_proven());
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn another_run_that_lives_is_told_by_its_lock() {
+    let dir = tempfile::tempdir().unwrap();
+    let lock = dir.path().join("1-1.lock");
+    assert!(!is_held_by_a_run(&lock));
+    // A number above any process, the first process, this one.
+    for (text, held) in [
+        ("", false),
+        ("x", false),
+        ("4294967295", false),
+        ("1", true),
+        (&std::process::id().to_string(), false),
+    ] {
+        fs::write(&lock, text).unwrap();
+        assert_eq!(is_held_by_a_run(&lock), held, "{text:?}");
+    }
+    fs::write(&lock, "a longer text than a number").unwrap();
+    let _held = super::lock(dir.path(), &Key::Place("1-1".parse().unwrap())).unwrap();
+    assert_eq!(fs::read_to_string(&lock).unwrap(), std::process::id().to_string());
+}

@@ -15,6 +15,8 @@ use crate::wire::at::{Answer, Collector, Final, Progress};
 use crate::wire::hdlc::Deframer;
 
 /// How long an AT command may take before it is asked again, or another phase is thought of.
+/// How long a silent port is listened to before it is seen whether the user wants to stop.
+const LISTEN: Duration = Duration::from_millis(500);
 const AT_ANSWER: Duration = Duration::from_secs(3);
 /// How long a question of the binary phase may take.
 const QUESTION: Duration = Duration::from_secs(2);
@@ -163,7 +165,7 @@ fn greet(link: &mut dyn ByteLink, session: &Session<'_>) -> Result<Greeting> {
     let mut before = None;
     for round in 0..GREETINGS {
         session.check()?;
-        match exchange(link, "AT^DLOADVER?", AT_ANSWER)? {
+        match exchange_until(link, "AT^DLOADVER?", AT_ANSWER, &|| session.check())? {
             Said::Answer(answer) => {
                 let Err(error) = check_version(&answer) else { return Ok(Greeting::At) };
                 // A command that arrived damaged is refused, too: believed when it is said twice.
@@ -333,6 +335,16 @@ enum Said {
 }
 
 fn exchange(link: &mut dyn ByteLink, command: &str, timeout: Duration) -> Result<Said> {
+    exchange_until(link, command, timeout, &|| Ok(()))
+}
+
+/// The same for a question that may be left without its answer: `stops` is asked while the port is silent.
+fn exchange_until(
+    link: &mut dyn ByteLink,
+    command: &str,
+    timeout: Duration,
+    stops: &dyn Fn() -> Result<()>,
+) -> Result<Said> {
     link.discard_input()?;
     let mut collector = Collector::new();
     collector.begin(command);
@@ -342,7 +354,7 @@ fn exchange(link: &mut dyn ByteLink, command: &str, timeout: Duration) -> Result
     let mut noise = Vec::new();
     let mut buffer = [0; 512];
     loop {
-        let n = link.read(&mut buffer, deadline)?;
+        let n = link.read(&mut buffer, deadline.min(link.now() + LISTEN))?;
         let bytes = &buffer[..n];
         if let Progress::Done(answer) = collector.push(bytes)? {
             return Ok(Said::Answer(answer));
@@ -354,8 +366,9 @@ fn exchange(link: &mut dyn ByteLink, command: &str, timeout: Duration) -> Result
             }
         }
         noise.extend_from_slice(&bytes[..n.min(NOISE_LIMIT - noise.len())]);
+        stops()?;
         // A port that never falls silent must not keep us past the deadline either.
-        if n == 0 || link.now() >= deadline {
+        if link.now() >= deadline {
             return Ok(match collector.settle() {
                 Progress::Done(answer) => Said::Answer(answer),
                 _ if noise.is_empty() => Said::Nothing,
