@@ -49,31 +49,35 @@ impl MessageList {
     /// The entry that is addressed so.
     ///
     /// # Errors
-    /// In words, when there is none, when the number alone fits entries of several stores, or may fit one in a store that was not read.
-    fn find(&self, id: &MessageId) -> std::result::Result<&ShortMessage, String> {
+    /// `Usage` when there is none, when the number alone fits entries of several stores, or may fit one in a store that was not read;
+    /// `UnexpectedAnswer` when it may be in one that was not.
+    fn find(&self, id: &MessageId) -> Result<&ShortMessage> {
         let named = |store: &&String| id.store.as_ref().is_none_or(|name| name.eq_ignore_ascii_case(store));
         let unread = self.incomplete.iter().find(named);
         let mut found = self.messages.iter().filter(|message| message.is(id));
         let Some(first) = found.next() else {
             return Err(match unread {
                 Some(store) => {
-                    format!("it cannot be seen whether there is a message {id}: {}", self.why_not(store))
+                    let why = self.why_not(store);
+                    let what = format!("it cannot be seen whether there is a message {id}: {why}");
+                    Error::new(ErrorKind::UnexpectedAnswer, what)
                 }
-                None => format!("there is no message {id}"),
+                None => Error::new(ErrorKind::Usage, format!("there is no message {id}")),
             });
         };
-        match (found.next(), &id.store, unread) {
+        let what = match (found.next(), &id.store, unread) {
             (Some(_), None, _) => {
-                Err(format!("several stores hold a message {id}; name the store, as in {}:{id}", first.store))
+                format!("several stores hold a message {id}; name the store, as in {}:{id}", first.store)
             }
-            (Some(_), Some(_), _) => Err(format!("the stick lists two messages {id}")),
-            (None, None, Some(store)) => Err(format!(
+            (Some(_), Some(_), _) => format!("the stick lists two messages {id}"),
+            (None, None, Some(store)) => format!(
                 "another store may hold a message {id} too: {}; name the store, as in {}:{id}",
                 self.why_not(store),
                 first.store
-            )),
-            (None, ..) => Ok(first),
-        }
+            ),
+            (None, ..) => return Ok(first),
+        };
+        Err(Error::new(ErrorKind::Usage, what))
     }
 
     /// The store was not read whole.
@@ -173,7 +177,7 @@ impl Modem<'_> {
     /// `Usage` when there is none; as [`messages`](Self::messages).
     pub fn read_message(&mut self, id: &MessageId) -> Result<ShortMessage> {
         let list = self.messages()?;
-        let found = list.find(id).map_err(|what| list.tell(self.fails(ErrorKind::Usage, what)));
+        let found = list.find(id).map_err(|e| list.tell(self.assess(e)));
         let message = found?.clone();
         if let Way::Web(web) = &mut self.way
             && message.read.is_some()
@@ -195,8 +199,8 @@ impl Modem<'_> {
         let mut list = self.messages()?;
         if !ids.is_empty() {
             let found = ids.iter().map(|id| list.find(id).cloned());
-            let found = found.collect::<std::result::Result<Vec<_>, _>>();
-            list.messages = found.map_err(|what| list.tell(self.fails(ErrorKind::Usage, what)))?;
+            let found = found.collect::<Result<Vec<_>>>();
+            list.messages = found.map_err(|e| list.tell(self.assess(e)))?;
         }
         Ok(list)
     }

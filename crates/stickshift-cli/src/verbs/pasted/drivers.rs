@@ -30,11 +30,14 @@ pub(super) fn give_back(device: &PastedDevice, stick: &Stick, taken: &Interface)
 
 /// Linux's driver of a serial port: that of its class, else the one that lists the ids, else the one that takes any.
 pub(super) fn serial_driver(id: UsbId, port: &Interface) -> &'static str {
-    if (port.class, port.subclass) == (0x02, 0x02) {
-        return "cdc_acm";
-    }
     let serial = |driver: &&&str| matches!(**driver, "hso" | "ipw" | "option" | "qcserial" | "sierra");
-    linux_drivers(id).iter().find(serial).copied().unwrap_or("option")
+    let listed = linux_drivers(id).iter().find(serial).copied();
+    match (port.class, port.subclass, port.protocol) {
+        // cdc_acm takes these of a few telephones alone.
+        (0x02, 0x02, 0xff) => listed.unwrap_or("cdc_acm"),
+        (0x02, 0x02, _) => "cdc_acm",
+        _ => listed.unwrap_or("option"),
+    }
 }
 
 /// Linux's driver of a network interface; `None` for those whose classes and ids do not tell it.

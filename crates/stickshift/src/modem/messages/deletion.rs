@@ -37,8 +37,8 @@ impl Modem<'_> {
         {
             before = self.messages()?;
         }
-        if let Some(what) = ids.iter().find_map(|id| before.find(id).err()) {
-            return Err(before.tell(self.fails(ErrorKind::Usage, what)));
+        if let Some(error) = ids.iter().find_map(|id| before.find(id).err()) {
+            return Err(before.tell(self.assess(error)));
         }
         // Whatever comes of the deletion.
         let marked = before.marked_as_read() && !matches!(self.way, Way::Web(_));
@@ -49,7 +49,7 @@ impl Modem<'_> {
     }
 
     fn delete_listed(&mut self, before: MessageList, ids: &[MessageId]) -> Result<Deleted> {
-        let deletion = Deletion::new(before, ids).map_err(|what| self.fails(ErrorKind::Usage, what))?;
+        let deletion = Deletion::new(before, ids).map_err(|e| self.assess(e))?;
         if !deletion.wanted.iter().all(has_numbers) {
             let what = "the stick does not say where all parts of the message are stored";
             return Err(self.fails(ErrorKind::UnexpectedAnswer, what));
@@ -148,9 +148,9 @@ struct Deletion {
 }
 
 impl Deletion {
-    fn new(before: MessageList, ids: &[MessageId]) -> std::result::Result<Deletion, String> {
+    fn new(before: MessageList, ids: &[MessageId]) -> Result<Deletion> {
         let places = ids.iter().map(|id| before.find(id).map(|message| message.places.clone()));
-        let places: Vec<Vec<Place>> = places.collect::<std::result::Result<_, String>>()?;
+        let places: Vec<Vec<Place>> = places.collect::<Result<_>>()?;
         let (wanted, others) =
             before.messages.into_iter().partition(|message| places.contains(&message.places));
         Ok(Deletion { wanted, others })
