@@ -14,7 +14,7 @@ use crate::install::{self, Need};
 use crate::mips;
 use crate::package;
 use crate::packages;
-use crate::run::{cargo, cargo_command, command, in_ci, phase, run, status, target, test_command};
+use crate::run::{cargo, cargo_command, command, in_ci, phase, root, run, status, target, test_command};
 use crate::skips;
 use crate::test_programs;
 use crate::toolchain;
@@ -468,7 +468,9 @@ fn portable() -> Result<(), String> {
     // The tier wine runs it.
     windows::program()?;
     phase(&format!("checking the workspace for {MACOS}"));
-    cargo(&[&CHECK[..], &[MACOS]].concat())
+    let mut check = cargo_command(&[&CHECK[..], &[MACOS]].concat());
+    check.env("RUSTC_WORKSPACE_WRAPPER", root().join("xtask/deny-warnings"));
+    status(check)
 }
 
 fn routers() -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! `stickshift doctor`: what on this computer stands between its owner and a stick, each with its fix.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 use serde::Serialize;
@@ -11,7 +11,6 @@ use stickshift::link::Bus;
 use stickshift::profile::Problem;
 use stickshift::stick::{Hindrance, Mode, Stick};
 
-use crate::advice::NO_NODE;
 use crate::config::Config;
 use crate::context::Context;
 use crate::distribution::Distribution;
@@ -168,7 +167,12 @@ const SETUP: &str = "run `stickshift setup udev` once as root; log in again if i
 
 #[cfg(target_os = "linux")]
 fn access(stick: &Stick) -> Finding {
+    use std::path::PathBuf;
+
     use stickshift::host::{Roots, can_open};
+
+    use crate::advice::NO_NODE;
+
     let ports = stick.ports().filter_map(|i| i.tty.as_deref()).map(Path::new).map(Path::to_path_buf);
     let nodes = Roots::default().usb_node(&stick.place).into_iter().chain(ports);
     let (denied, missing): (Vec<PathBuf>, Vec<PathBuf>) =

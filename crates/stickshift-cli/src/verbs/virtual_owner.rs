@@ -159,7 +159,14 @@ impl Act {
             Act::Plug => stick.power(now, true),
             Act::State => match flashable(stick) {
                 Some(stick) => context.output.stream("state", &state(stick)),
-                None => context.output.say("this stick has no flash to look at"),
+                None => {
+                    let shown = shows(stick.appearance(), |_| None);
+                    let id = shown.id.map(|id| format!("{id}, ")).unwrap_or_default();
+                    context.output.say(&format!(
+                        "this stick has no flash to look at; it shows {id}{}",
+                        if shown.words.is_empty() { shown.mode } else { shown.words }
+                    ));
+                }
             },
             Act::Quit => {}
         }

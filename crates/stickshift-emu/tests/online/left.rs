@@ -208,3 +208,28 @@ fn the_access_point_of_the_stick_stays_where_nobody_knows_another() {
         }
     }
 }
+
+/// Whatever is lost around a wrong PIN: a try that is gone is no stick that nothing was done to.
+#[test]
+fn a_try_that_is_gone_is_said_under_every_fault() {
+    let mut spent = 0;
+    for name in ["em7455-pin", "e3372h-stick-pin"] {
+        for fault in ["mute", "nak", "drop", "noise"] {
+            for step in 1..=24 {
+                let mut bus = VirtualBus::new();
+                let words = format!("{fault}@{step}");
+                bus.plug(&place(), catalogue::virtual_stick(name, 1, Some(&words)).unwrap());
+                bus.advance(Duration::from_secs(60));
+                let stick = bus.sticks().unwrap().remove(0);
+                let mut computer = Simulated::new(Weather::default());
+                let (ended, _) = up_with(&mut bus, &stick, &mut computer, &wanted(), Some("9999"));
+                let Err(error) = ended else { continue };
+                let gone = bus.held(&place()).unwrap().kept.sim.pin_tries < 3;
+                spent += usize::from(gone);
+                let untouched = error.verdict() == Some(Verdict::Untouched);
+                assert!(!(gone && untouched), "{name}, {words}: {error:?}");
+            }
+        }
+    }
+    assert!(spent > 50, "{spent}");
+}
