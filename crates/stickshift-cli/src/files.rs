@@ -44,18 +44,24 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     read_whole(path, SMALL)
 }
 
+/// Reads standard input, up to one byte more than `limit`: whoever takes less says that it is too large.
+///
+/// # Errors
+/// `FileUnreadable`.
+pub(crate) fn read_stdin(limit: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = io::stdin().lock().take(limit + 1).read_to_end(&mut bytes);
+    read.map_err(|e| Error::new(ErrorKind::FileUnreadable, "cannot read standard input").because(e))?;
+    Ok(bytes)
+}
+
 /// Reads all of standard input.
 ///
 /// # Errors
-/// `FileUnreadable`, `FileTooLarge`.
+/// As [`read_stdin`]; `FileTooLarge`.
 #[cfg(feature = "pasted")]
-pub(crate) fn read_stdin() -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    io::stdin()
-        .lock()
-        .take(SMALL + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| Error::new(ErrorKind::FileUnreadable, "cannot read standard input").because(e))?;
+pub(crate) fn read_text_from_stdin() -> Result<Vec<u8>> {
+    let bytes = read_stdin(SMALL)?;
     if bytes.len() as u64 > SMALL {
         return Err(Error::new(ErrorKind::FileTooLarge, "what stands on standard input is too large")
             .with("limit", SMALL));

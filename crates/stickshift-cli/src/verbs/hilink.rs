@@ -1,6 +1,6 @@
 //! `stickshift hilink`: the web server of HiLink firmware.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -289,10 +289,8 @@ const DOCUMENT: u64 = 1 << 20;
 /// # Errors
 /// `FileUnreadable`, `FileTooLarge`.
 pub(crate) fn typed_document() -> Result<String> {
-    let mut bytes = Vec::new();
-    let read = io::stdin().take(DOCUMENT + 1).read_to_end(&mut bytes);
-    read.map_err(|e| Error::new(ErrorKind::FileUnreadable, "cannot read standard input").because(e))
-        .and_then(|_| document(bytes, "standard input"))
+    files::read_stdin(DOCUMENT)
+        .and_then(|bytes| document(bytes, "standard input"))
         .map_err(|e| e.with_verdict(Verdict::Untouched))
 }
 

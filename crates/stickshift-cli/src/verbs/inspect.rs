@@ -50,7 +50,7 @@ fn is_text(start: &[u8]) -> bool {
 pub(crate) fn run(context: &mut Context, args: InspectArgs) -> Result<()> {
     #[cfg(feature = "pasted")]
     if args.file.as_os_str() == "-" {
-        if pasted::show(context, &files::read_stdin()?) {
+        if pasted::show(context, &files::read_text_from_stdin()?) {
             return Ok(());
         }
         let what =

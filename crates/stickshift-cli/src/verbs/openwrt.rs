@@ -18,7 +18,7 @@ use crate::output::Report;
 use crate::overlays;
 use crate::verbs::profile;
 #[cfg(feature = "desktop")]
-use crate::verbs::setup_files::Removed;
+use crate::verbs::setup_files::{Removed, remove_empty_folders};
 use crate::way_in::StickArgs;
 use crate::wrong_mode::{self, Needs};
 
@@ -238,7 +238,9 @@ fn remove(context: &Context, folder: &Path, recipe: &Recipe, interface: &str) ->
         removed.leave(path, "it is of another run for this interface, with other options".to_owned());
     }
     for file in recipe.files.iter().filter(|file| is_of_interface(file)) {
-        removed.remove(folder, place_of(folder, file), file.text.as_bytes())?;
+        let path = place_of(folder, file);
+        removed.remove(folder, path.clone(), file.text.as_bytes())?;
+        remove_empty_folders(folder, &path);
     }
     if removed.is_something() {
         removed.then = Some(format!("on the router: {}", openwrt::forget(interface)));

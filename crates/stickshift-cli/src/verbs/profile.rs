@@ -417,12 +417,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 fn read_stdin() -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    io::stdin()
-        .take(formats::MAX_FILE as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| Error::new(ErrorKind::FileUnreadable, "cannot read standard input").because(e))?;
-    Ok(bytes)
+    files::read_stdin(formats::MAX_FILE as u64)
 }
 
 /// Reads what a file of this path holds.

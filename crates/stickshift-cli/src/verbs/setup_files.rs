@@ -237,11 +237,8 @@ struct Left {
     why: String,
 }
 
-/// Folders that the file was alone in, below a root that is not the system's own: there they belong to packages.
-fn remove_empty_folders(root: &Path, file: &Path) {
-    if root == Path::new("/") {
-        return;
-    }
+/// Takes away the folders that `file` was alone in, below one that was made for such files.
+pub(super) fn remove_empty_folders(root: &Path, file: &Path) {
     for folder in file.ancestors().skip(1).take_while(|folder| *folder != root) {
         // One that is not empty refuses.
         if fs::remove_dir(folder).is_err() {
@@ -263,7 +260,6 @@ impl Removed {
             }
             _ => {
                 fs::remove_file(&file).map_err(|e| files::unremovable(&file, e))?;
-                remove_empty_folders(root, &file);
                 self.removed.push(file);
             }
         }

@@ -278,8 +278,7 @@ pub struct Journal {
     proven: bool,
     /// Why the disk knows less than was done, if it does.
     unwritten: Option<Error>,
-    /// Keeps other runs out until it is dropped.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Journal {
@@ -515,6 +514,16 @@ fn make_folder(folder: &Path) -> Result<()> {
     })
 }
 
+/// Keeps other runs out until it is dropped. Whose it was is forgotten then.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.0.set_len(0);
+    }
+}
+
 /// Whether another process that runs has written its number into the file; `false` where the system does not show that.
 fn is_held_by_a_run(lock: &Path) -> bool {
     let number = fs::read_to_string(lock).ok().and_then(|text| text.parse::<u32>().ok());
@@ -524,7 +533,7 @@ fn is_held_by_a_run(lock: &Path) -> bool {
 }
 
 /// Keeps other runs from the same place, until the file is closed. It stays: to remove it would let two runs hold two locks.
-fn lock(folder: &Path, key: &Key) -> Result<File> {
+fn lock(folder: &Path, key: &Key) -> Result<Lock> {
     let path = folder.join(format!("{}.lock", key.file_name()));
     let unwritable = |e: io::Error| {
         Error::new(ErrorKind::FileUnwritable, format!("cannot lock {}", path.display()))
@@ -539,7 +548,7 @@ fn lock(folder: &Path, key: &Key) -> Result<File> {
         if file.try_lock_exclusive().map_err(unwritable)? {
             // Who holds it is for others to know, and no reason to fail.
             let _ = file.set_len(0).and_then(|()| write!(&file, "{}", std::process::id()));
-            return Ok(file);
+            return Ok(Lock(file));
         }
         if is_held_by_a_run(&path) {
             break;

@@ -32,6 +32,8 @@ pub(super) fn settled(bus: &mut dyn Bus, place: &Place, session: &mut Session<'_
         Mode::Download => stick.interface(Role::Flash).is_some_and(|i| i.tty.is_some()),
         Mode::BootRom => stick.interface(Role::BootRom).is_some_and(|i| i.tty.is_some()),
         Mode::Modem | Mode::HilinkSerial => stick.ports().next().is_some(),
+        // Its ids are there before its interfaces.
+        Mode::Unknown => !stick.interfaces.is_empty(),
         _ => true,
     };
     match wait_for_stick(bus, place, SETTLES, session, ready)? {

@@ -14,9 +14,9 @@ use crate::link::{ByteLink, NEVER_QUIET, QUIET};
 use crate::wire::at::{Answer, Collector, Final, Progress};
 use crate::wire::hdlc::Deframer;
 
-/// How long an AT command may take before it is asked again, or another phase is thought of.
 /// How long a silent port is listened to before it is seen whether the user wants to stop.
 const LISTEN: Duration = Duration::from_millis(500);
+/// How long an AT command may take before it is asked again, or another phase is thought of.
 const AT_ANSWER: Duration = Duration::from_secs(3);
 /// How long a question of the binary phase may take.
 const QUESTION: Duration = Duration::from_secs(2);
@@ -338,7 +338,7 @@ fn exchange(link: &mut dyn ByteLink, command: &str, timeout: Duration) -> Result
     exchange_until(link, command, timeout, &|| Ok(()))
 }
 
-/// The same for a question that may be left without its answer: `stops` is asked while the port is silent.
+/// The same for a question that may be left without its answer: `stops` is asked after each read.
 fn exchange_until(
     link: &mut dyn ByteLink,
     command: &str,

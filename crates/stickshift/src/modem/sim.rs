@@ -205,6 +205,18 @@ impl PinUse<'_> {
         self.tries(now)
     }
 
+    /// That a wrong code was counted, with what is left.
+    fn counted(self, wrong: Error, now: &SimStatus) -> Error {
+        let wrong = wrong.with_verdict(Verdict::Recoverable);
+        let Some(tries) = self.tries(now) else { return wrong };
+        let wrong = wrong.detail(Detail::TriesLeft(tries));
+        match tries {
+            0 if self.unblocks() => wrong.detail(Detail::NextStep(DEAD)),
+            0 => wrong.detail(Detail::NextStep(BLOCKED)),
+            _ => wrong,
+        }
+    }
+
     /// What became of it, by what was there before and what is there now.
     fn seen(self, before: &SimStatus, now: &SimStatus) -> Seen {
         let (had, has) = (self.tries(before), self.tries(now));
@@ -438,11 +450,7 @@ impl Modem<'_> {
                     && (code.tries(now).is_none() || code.tries(before).is_none()) =>
             {
                 self.settle(true);
-                let error = error.with_verdict(Verdict::Recoverable);
-                return Err(match code.tries(now) {
-                    Some(tries) => error.detail(Detail::TriesLeft(tries)),
-                    None => error,
-                });
+                return Err(code.counted(error, now));
             }
             (Err(error), Ok(_)) => error,
             (Err(error), Err(_)) => {
@@ -481,17 +489,7 @@ impl Modem<'_> {
                 if error.verdict() == Some(Verdict::Recoverable)
                     && matches!(code.seen(before, &now), Seen::Other(_)) =>
             {
-                let wrong =
-                    Error::new(ErrorKind::WrongPin, "the code is wrong").with_verdict(Verdict::Recoverable);
-                let wrong = match code.tries(&now) {
-                    Some(tries) => wrong.detail(Detail::TriesLeft(tries)),
-                    None => wrong,
-                };
-                Err(match code.tries(&now) {
-                    Some(0) if code.unblocks() => wrong.detail(Detail::NextStep(DEAD)),
-                    Some(0) => wrong.detail(Detail::NextStep(BLOCKED)),
-                    _ => wrong,
-                })
+                Err(code.counted(Error::new(ErrorKind::WrongPin, "the code is wrong"), &now))
             }
             (Err(error), _) => Err(error),
         }

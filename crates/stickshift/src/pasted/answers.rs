@@ -229,7 +229,7 @@ impl Answers {
     fn ask(&mut self, command: &str) {
         self.talked = true;
         self.in_response = false;
-        self.gives_code = command.starts_with("AT+CPIN=");
+        self.gives_code = command.strip_prefix("AT+CPIN=").is_some_and(|code| code != "?");
         let plain = |name: &str| command == name || command.strip_prefix(name) == Some("?");
         let known = COMMANDS.iter().find(|(name, _)| plain(name));
         (self.question, self.asked) =

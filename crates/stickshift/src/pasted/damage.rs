@@ -166,6 +166,8 @@ const FIELDS: &[&str] = &[
     "Bus", "Lev", "Prnt", "Port", "Cnt", "Dev#", "Spd", "MxCh", "Ver", "Cls", "Sub", "Prot", "MxPS", "#Cfgs",
     "Vendor", "ProdID", "Rev", "#Ifs", "Cfg#", "Atr", "MxPwr", "If#", "Alt", "#EPs", "Driver", "Ivl",
 ];
+/// No line of `lsusb -t` is longer: what lacks its end does not go on for ever.
+const LONGEST_BRANCH: usize = 160;
 /// With these words no line of the kernel's log ends.
 const OPEN_ENDS: &[&str] = &[
     " now",
@@ -196,8 +198,9 @@ pub(super) fn goes_on(line: &str, next: &Line<'_>) -> bool {
         let whole = line.rsplit(", ").next().is_some_and(|last| {
             last.starts_with(|c: char| c.is_ascii_digit()) && last.contains('M') && !last.contains('=')
         });
-        return !whole
-            && !["|__", "`__", "/:", "ID ", "Bus ", "/sys/"].iter().any(|new| next.starts_with(new));
+        let begins = ["|__", "`__", "/:", "ID ", "Bus ", "/sys/", "[", "usb "];
+        let other = begins.iter().any(|new| next.starts_with(new)) || usb_devices::letter(next).is_some();
+        return !whole && !other && line.len() < LONGEST_BRANCH;
     }
     if usb_devices::letter(line).is_some() {
         let key = next.split('=').next().unwrap_or_default();
@@ -257,5 +260,7 @@ mod tests {
         let branch = "|__ Port 3: Dev 5, If 0, Class=Vendor Specific";
         assert!(goes_on(branch, "Class, Driver=option, 480M") && !goes_on(branch, "|__ Port 3: Dev 5, If 1"));
         assert!(!goes_on("|__ Port 3: Dev 5, If 0, Class=x, Driver=option, 480M", "Hello"));
+        assert!(!goes_on(branch, "T:  Bus=01 Lev=01") && !goes_on(branch, "[    5.2] usb 1-1: x"));
+        assert!(!goes_on(&format!("{branch}{}", " x".repeat(80)), "y"));
     }
 }

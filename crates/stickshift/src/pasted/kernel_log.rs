@@ -7,7 +7,7 @@ use super::number::{bcd, id, string};
 use super::order::{Runs, uptime};
 use super::successors::apart;
 use super::{Attached, Format, MOST_DEVICES, NO_ID, PastedDevice, Reader, class_of_driver};
-use crate::stick::{MODEM_DRIVERS, Mode, Place, UsbId, classify};
+use crate::stick::{MODEM_DRIVERS, Mode, Place, UsbId, classify, may_take_firmware};
 
 /// Ids that stood at one place one after another; more are left out.
 const MOST_EARLIER: usize = 16;
@@ -307,7 +307,9 @@ impl Reader {
                     && bus.is_some()
                     && bus == bus_of(place)
             };
-            let is_modem = |d: &PastedDevice| classify(d.id, d.class[0], &[]).mode != Mode::Unknown;
+            let is_modem = |d: &PastedDevice| {
+                classify(d.id, d.class[0], &[]).mode != Mode::Unknown || may_take_firmware(d.id)
+            };
             let all: Vec<usize> = (0..self.devices.len()).filter(|n| on_bus(&self.devices[*n])).collect();
             let modems: Vec<usize> = all.iter().copied().filter(|n| is_modem(&self.devices[*n])).collect();
             index = match (&modems[..], &all[..]) {
@@ -496,7 +498,10 @@ impl Seen {
         }
         match (self.names.as_mut_slice(), self.unnamed.last(), &mut self.device) {
             ([node], Some(last), Some(device)) => device.attached(*last).tty = node.take(),
-            (names, ..) => self.loose.extend(names.iter_mut().filter_map(Option::take)),
+            (names, ..) => {
+                let room = MOST_EARLIER.saturating_sub(self.loose.len());
+                self.loose.extend(names.iter_mut().filter_map(Option::take).take(room));
+            }
         }
         self.names.clear();
         self.unnamed.clear();

@@ -11,6 +11,8 @@ use crate::stick::{Mode, Place};
 const MOST_PORTS: usize = 64;
 /// Modems of one text; more are left out.
 const MOST_MODEMS: usize = 64;
+/// mmcli's are of a few kilobytes.
+const LONGEST_DOCUMENT: usize = 64 << 10;
 
 /// Who tells of a modem.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -290,10 +292,11 @@ fn documents(text: &str) -> Vec<serde_json::Value> {
             },
         };
         rest = &rest[begin..];
-        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<serde_json::Value>();
+        let mut values = serde_json::Deserializer::from_str(begun(rest)).into_iter::<serde_json::Value>();
         match values.next() {
             Some(Ok(value)) => {
-                found.push(value);
+                let is_modem = value.get("modem").is_some_and(|modem| modem.get("generic").is_some());
+                found.extend(is_modem.then_some(value));
                 rest = &rest[values.byte_offset()..];
             }
             // The next line that begins with a brace.
@@ -301,6 +304,12 @@ fn documents(text: &str) -> Vec<serde_json::Value> {
         }
     }
     found
+}
+
+/// As much of a text as a document may be long.
+fn begun(text: &str) -> &str {
+    let end = (0..=LONGEST_DOCUMENT.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
 }
 
 /// `/org/freedesktop/ModemManager1/Modem/0 [Quectel] RM500U-EA`: 0.

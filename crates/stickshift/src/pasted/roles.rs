@@ -58,7 +58,7 @@ impl PastedDevice {
         self.add_the_cut_ones(&mut stick);
         let before = |id: &UsbId| classify(*id, 0, &[]).mode == Mode::Cdrom;
         let open = stick.mode == Mode::Download || stick.interfaces.is_empty() && stick.mode == Mode::Unknown;
-        if open && may_take_firmware(stick.id) && self.earlier.iter().any(before) {
+        if open && may_take_firmware(stick.id) && self.earlier.last().is_some_and(before) {
             stick.mode = Mode::Modem;
             stick.evidence.push("it was a CD-ROM before: a switch makes a modem of that".to_owned());
             for interface in stick.interfaces.iter_mut().filter(|i| i.role == Role::Flash) {

@@ -35,12 +35,16 @@ struct Block {
     node: Option<String>,
 }
 
-/// `28: USB 00.0: 0b00 Modem`, also where its number was taken for that of a line.
-fn is_hwinfo(text: &str) -> bool {
+/// `28: USB 00.0: 0b00 Modem`, also where its number was taken for that of a line: whether the device that begins there is one of USB.
+fn hwinfo_begins(text: &str) -> Option<bool> {
     let numbered = text.split_once(": ").filter(|(number, _)| number.parse::<u16>().is_ok());
-    let rest = numbered.map_or(text, |(_, rest)| rest).strip_prefix("USB ");
-    let slot = rest.and_then(|rest| rest.split_once(": ")).and_then(|(slot, _)| slot.split_once('.'));
-    slot.is_some_and(|(bus, slot)| [bus, slot].iter().all(|n| u16::from_str_radix(n, 16).is_ok()))
+    let (bus, rest) = numbered.map_or(text, |(_, rest)| rest).split_once(' ')?;
+    let (slot, rest) = rest.split_once(": ")?;
+    let (number, function) = slot.split_once('.')?;
+    let class = rest.split(' ').next().unwrap_or_default();
+    let is_hex = |text: &str| u16::from_str_radix(text, 16).is_ok();
+    let known = bus.bytes().all(|b| b.is_ascii_uppercase()) && is_hex(number) && is_hex(function);
+    (known && class.len() == 4 && is_hex(class)).then_some(bus == "USB")
 }
 
 /// `1-3:1.0`
@@ -60,9 +64,9 @@ impl Reader {
             self.udev = Udev { block: Some(Block::at(path)), form };
             return true;
         }
-        if is_hwinfo(text) {
+        if let Some(is_usb) = hwinfo_begins(text) {
             self.end_udev();
-            self.udev = Udev { block: Some(Block::default()), form: Form::Hwinfo };
+            self.udev = Udev { block: is_usb.then(Block::default), form: Form::Hwinfo };
             return true;
         }
         let Some(block) = &mut self.udev.block else { return false };
@@ -136,13 +140,15 @@ impl Block {
                 }
                 None => self.place = value.trim().parse().ok(),
             },
-            "Vendor" => self.vendor = number(),
-            "Device" => self.product = number(),
+            "Vendor" => self.vendor = number().or(self.vendor),
+            "Device" => self.product = number().or(self.product),
             "Model" => self.model = string(value.trim_matches('"')),
             "Driver" => self.driver = value.split('"').nth(1).and_then(string),
             "Device File" => {
                 let path = value.split(char::is_whitespace).next();
-                self.node = path.and_then(|path| path.strip_prefix("/dev/")).and_then(string);
+                let node = path.and_then(|path| path.strip_prefix("/dev/"));
+                let is_port = |node: &&str| node.starts_with("tty") || node.starts_with("cdc-wdm");
+                self.node = node.filter(is_port).and_then(string);
             }
             _ => return false,
         }

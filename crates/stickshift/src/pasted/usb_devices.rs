@@ -82,7 +82,10 @@ impl Reader {
         let Some((letter, rest)) = letter(text) else { return false };
         let fields = Fields::of(rest);
         match letter {
-            'T' => self.topology(&fields),
+            'T' => {
+                self.listing.no_octal = None;
+                self.topology(&fields);
+            }
             'P' if fields.get("Vendor").is_some() => self.product(&fields),
             'I' => self.interface(&fields),
             _ => {}
@@ -201,7 +204,8 @@ impl Reader {
     fn interface(&mut self, fields: &Fields<'_>) {
         let Some(device) = self.listing.device.and_then(|index| self.devices.get_mut(index)) else { return };
         let number = fields.get("If#").and_then(|n| if n.contains('x') { hex(n) } else { leading(n) });
-        let Some(number) = self.listing.no_octal.take().or(byte(number)) else { return };
+        let Some(mut number) = byte(number) else { return };
+        let no_octal = self.listing.no_octal.take();
         // Of two digits each; a line that ends before them is cut.
         let class = |name: &str| fields.get(name).filter(|v| digits(v) == 2).and_then(|v| byte(hex(v)));
         let (Some(class), Some(subclass), Some(protocol)) = (class("Cls"), class("Sub"), class("Prot"))
@@ -218,10 +222,15 @@ impl Reader {
         let active = device.active.is_none_or(|active| active == configuration.value) || described;
         if configuration.interfaces.len() < MOST_INTERFACES && !described {
             let alternate = fields.decimal("Alt").unwrap_or(0);
-            let known = |i: &InterfaceDescriptor| (i.number, i.alternate) == (number, alternate);
-            if number == 0 && configuration.interfaces.iter().any(known) {
-                device.remark(NUMBERED_0);
-                return;
+            let is_known = |number: u8| {
+                configuration.interfaces.iter().any(|i| (i.number, i.alternate) == (number, alternate))
+            };
+            if number == 0 && is_known(0) {
+                let Some(told) = no_octal.filter(|told| !is_known(*told)) else {
+                    device.remark(NUMBERED_0);
+                    return;
+                };
+                number = told;
             }
             let class = [class, subclass, protocol];
             let described =

@@ -5,7 +5,7 @@ use super::number::{id, string};
 use super::usbconfig::maker_named;
 use super::web::pairs;
 use super::{Format, PastedDevice, Reader};
-use crate::stick::{Role, UsbId};
+use crate::stick::{Mode, Role, UsbId, classify};
 
 /// One device as programs of macOS tell it, which write other lines between.
 #[derive(Debug, Default)]
@@ -47,6 +47,13 @@ fn role_in(name: &str) -> Option<Role> {
     PORTS.iter().find(|(words, _)| lower.contains(words)).map(|(_, role)| *role)
 }
 
+/// Bluetooth and telephone lines have modems, too.
+fn is_of_a_stick(name: &str, role: Option<Role>) -> bool {
+    name.split_whitespace().any(|word| maker_named(word).is_some())
+        || name.to_lowercase().contains("hs-usb")
+        || role.is_some_and(|r| r != Role::Modem)
+}
+
 fn name_port(device: &mut PastedDevice, interface: u8, role: Option<Role>) {
     if let Some(role) = role {
         device.names.entry(interface).or_insert_with(|| role.code().to_owned());
@@ -60,13 +67,9 @@ impl Port {
         let (before, rest) = text.split_once("(COM")?;
         let number = rest.split_once(')')?.0;
         let is_number = (1..=3).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
-        let lower = before.to_lowercase();
         let role = role_in(before);
         let maker = before.split_whitespace().find_map(maker_named);
-        // Bluetooth and telephone lines have modems, too.
-        let of_a_stick =
-            maker.is_some() || lower.contains("hs-usb") || role.is_some_and(|r| r != Role::Modem);
-        (is_number && of_a_stick).then(|| Port { name: format!("COM{number}"), role, maker })
+        (is_number && is_of_a_stick(before, role)).then(|| Port { name: format!("COM{number}"), role, maker })
     }
 
     /// As the port of an interface.
@@ -137,7 +140,8 @@ impl Reader {
         let named = Port::in_line(text).or(before);
         let mut named = named.filter(|_| text.to_ascii_uppercase().contains("&MI_"));
         // A modem has no number in its name, and a port may have lost it.
-        let role = text.to_ascii_uppercase().find("USB\\").and_then(|at| role_in(&text[..at]));
+        let name = text.to_ascii_uppercase().find("USB\\").map_or("", |at| &text[..at]);
+        let role = role_in(name).filter(|role| is_of_a_stick(name, Some(*role)));
         let text = text.to_ascii_uppercase();
         let mut found = false;
         for (at, _) in text.match_indices("VID_") {
@@ -151,7 +155,9 @@ impl Reader {
             let interface = field("&MI_").and_then(|rest| u8::from_str_radix(rest.get(..2)?, 16).ok());
             if let Some((port, interface)) = named.take_if(|_| interface.is_some()).zip(interface) {
                 port.put(device, interface);
-            } else if let Some(interface) = interface.filter(|_| role.is_some()) {
+            } else if let Some(interface) = interface.filter(|_| role.is_some())
+                && classify(device.id, 0, &[]).mode != Mode::Cdrom
+            {
                 name_port(device, interface, role);
             }
         }

@@ -328,4 +328,8 @@ fn what_came_of_a_cdrom_waits_for_no_firmware() {
     assert!(!switched.contains("flash"), "{switched}");
     assert!(told(format!("{after}{ports}")).contains("download"), "{}", told(format!("{after}{ports}")));
     assert!(told(after).contains("12d1:1c05 unknown"));
+    // It was switched, and went on to its flashing mode.
+    let (first, modem) = (self::found("12d1:1f01", "x"), self::found("12d1:1506", "x"));
+    let gone_on = format!("{first}{CAME}{modem}{CAME}{}{ports}", self::found("12d1:1442", "x"));
+    assert!(told(gone_on.clone()).contains("download"), "{}", told(gone_on));
 }

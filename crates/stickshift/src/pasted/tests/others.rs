@@ -478,4 +478,8 @@ fn hwinfo_tells_ids_place_and_ports() {
     assert_eq!(lines(&paste), ["1-4 12d1:1001 modem 0=modem:/dev/ttyUSB0 1=diag:/dev/ttyUSB1"]);
     assert_eq!(paste.devices[0].product.as_deref(), Some("Huawei E620 USB Modem"));
     assert_eq!(paste.devices[0].formats, [Format::Hwinfo]);
+    // A device of another bus ends the last one.
+    let other = "30: PCI 14.0: 0c03 USB Controller (XHCI)\n  Vendor: pci 0x8086 \"Intel\"\n  SysFS BusID: 0000:00:14.0\n";
+    let text = format!("{}\n{}\n{other}", block(0), block(1));
+    assert_eq!(lines(&read(text.as_bytes()).unwrap()), lines(&paste));
 }

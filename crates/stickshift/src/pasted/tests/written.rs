@@ -129,6 +129,10 @@ fn interface_numbers_that_usb_devices_prints_as_0_are_read() {
     let paste = read(whole.as_bytes()).unwrap();
     assert_eq!(lines(&paste), ["1-3 1199:68c0 modem 0=diag 2=gps 3=modem 8=network 10=network"]);
     assert_eq!(paste.devices[0].remarks.join("; "), "");
+    // Its errors come first where they are not in order: interface 0 stays what it is.
+    let first = format!("{}{}{head}{ports}{net}{net}", error("08"), error("0a"));
+    let paste = read(first.as_bytes()).unwrap();
+    assert_eq!(lines(&paste), ["1-3 1199:68c0 modem 0=diag 2=gps 3=modem"]);
     // Without what it said of them.
     let paste = read(format!("{head}{ports}{net}{net}").as_bytes()).unwrap();
     assert_eq!(lines(&paste), ["1-3 1199:68c0 modem 0=diag 2=gps 3=modem"]);
@@ -164,6 +168,7 @@ fn a_sim_that_took_its_pin_wants_none() {
     assert_eq!(lock("").as_deref(), Some("sim-pin"));
     assert_eq!(lock("AT+CPIN=\"0000\"\n+CME ERROR: 16\nAT\nOK\n").as_deref(), Some("sim-pin"));
     assert_eq!(lock("AT+CPIN=\"0000\"\nOK\n"), None);
+    assert_eq!(lock("AT+CPIN=?\nOK\n").as_deref(), Some("sim-pin"));
     for network in ["+CREG: 0,1", "+CEREG: 5", "+CGREG: 1,\"00C3\",\"1A2B\""] {
         assert_eq!(lock(&format!("AT+CREG?\n{network}\nOK\n")), None, "{network}");
     }
