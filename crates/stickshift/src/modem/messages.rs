@@ -60,7 +60,11 @@ impl MessageList {
                 Some(store) => {
                     let why = self.why_not(store);
                     let what = format!("it cannot be seen whether there is a message {id}: {why}");
+                    let cause = Error::new(ErrorKind::UnexpectedAnswer, "the list of that store broke off");
+                    let next = "run the command again: the store is read anew";
                     Error::new(ErrorKind::UnexpectedAnswer, what)
+                        .because(cause)
+                        .detail(Detail::NextStep(next))
                 }
                 None => Error::new(ErrorKind::Usage, format!("there is no message {id}")),
             });
