@@ -64,6 +64,7 @@ pub(crate) fn read_text_from_stdin() -> Result<Vec<u8>> {
     let bytes = read_stdin(SMALL)?;
     if bytes.len() as u64 > SMALL {
         return Err(Error::new(ErrorKind::FileTooLarge, "what stands on standard input is too large")
+            .detail(Detail::NextStep("give only the part that is about the stick"))
             .with("limit", SMALL));
     }
     Ok(bytes)

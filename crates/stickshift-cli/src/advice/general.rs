@@ -76,8 +76,8 @@ pub(super) fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             REFUSED,
         ),
         ErrorKind::FileTooLarge => (
-            "the file claims a size that no real file of its kind has",
-            "it is damaged or malicious; do not use it",
+            "no real file of its kind is that large",
+            "it is damaged, malicious or another file than you mean; do not use it",
             REFUSED,
         ),
         ErrorKind::NoStick => (

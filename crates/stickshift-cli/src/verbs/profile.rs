@@ -169,7 +169,7 @@ fn check(context: &Context, paths: &[PathBuf]) -> Result<()> {
     let mut named_foreign = 0;
     for path in paths {
         for file in files_of(path)? {
-            let bytes = if file.as_os_str() == "-" { read_stdin() } else { read(&file) };
+            let bytes = if file.as_os_str() == "-" { files::read_stdin(LIMIT) } else { read(&file) };
             let one = match bytes {
                 Ok(bytes) => check_bytes(&file, &bytes),
                 Err(error) => Checked::failed(&file, error),
@@ -252,7 +252,7 @@ enum Source {
 /// Finds out what an argument names. A file that is there comes before ids of the same name.
 fn source(context: &Context, text: &str) -> Result<Source> {
     if text == "-" {
-        return Ok(Source::Bytes(read_stdin()?, "standard input".to_owned()));
+        return Ok(Source::Bytes(files::read_stdin(LIMIT)?, "standard input".to_owned()));
     }
     let path = Path::new(text);
     let id = text.parse::<UsbId>();
@@ -408,16 +408,15 @@ fn unknown(what: &dyn Display) -> Error {
     Error::new(ErrorKind::NoProfile, format!("no profile matches {what}"))
 }
 
+/// The largest file of profiles.
+const LIMIT: u64 = formats::MAX_FILE as u64;
+
 fn read(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    files::open(path)?.take(formats::MAX_FILE as u64 + 1).read_to_end(&mut bytes).map_err(|e| {
+    files::open(path)?.take(LIMIT + 1).read_to_end(&mut bytes).map_err(|e| {
         Error::new(ErrorKind::FileUnreadable, format!("cannot read {}", path.display())).because(e)
     })?;
     Ok(bytes)
-}
-
-fn read_stdin() -> Result<Vec<u8>> {
-    files::read_stdin(formats::MAX_FILE as u64)
 }
 
 /// Reads what a file of this path holds.
