@@ -116,7 +116,7 @@ pub enum Start {
 ///
 /// # Errors
 /// `NotInBootMode` (fact `answer`: `silence`, or the bytes in hex; detail `LoaderRuns` for a port that takes firmware); `PacketRejected` (detail
-/// `StartRefused` for a tail), `Timeout` and `UnexpectedAnswer` when repeating did
+/// `StartRefused` for a tail; on every error `StartUnseen` once the loader may run), `Timeout` and `UnexpectedAnswer` when repeating did
 /// not help, `Disconnected` when the port closed before the last tail and did not come back (facts `packet`: its number, the probe
 /// is 0; `kind`; `block`; `offset` in the block); `Interrupted`; `FileCorrupt` for a block without bytes; `Io`. Verdicts: untouched
 /// before the first head, recoverable after it.
@@ -132,6 +132,7 @@ pub fn download(link: &mut dyn ByteLink, loader: &Loader, session: &mut Session<
         packets: 0,
         head_sent: false,
         may_run: false,
+        start_unseen: false,
         clean: false,
         slowest: Duration::ZERO,
         reached: 0,
@@ -151,6 +152,7 @@ pub fn download(link: &mut dyn ByteLink, loader: &Loader, session: &mut Session<
         }
         Err(error) => {
             let verdict = if dialogue.head_sent { Verdict::Recoverable } else { Verdict::Untouched };
+            let error = if dialogue.start_unseen { error.detail(Detail::StartUnseen) } else { error };
             Err(error.verdict_if_unset(verdict))
         }
     }
@@ -163,6 +165,8 @@ struct Dialogue<'d, 's> {
     head_sent: bool,
     /// The last tail was sent, and no head was accepted since.
     may_run: bool,
+    /// A last tail was sent that was not refused: whatever is seen of the boot ROM later, the loader may have run.
+    start_unseen: bool,
     /// The last answer was one acceptance and nothing else.
     clean: bool,
     /// The slowest answer to data so far.
@@ -453,6 +457,8 @@ impl Dialogue<'_, '_> {
         self.session.check()?;
         // What is late must not be taken for the tail's answer.
         self.link.drain(SETTLE, ANSWER).map_err(|e| self.at(e, position))?;
+        let unseen_before = self.start_unseen;
+        self.start_unseen |= block == Block::Usbldr;
         self.write(&tail).map_err(|e| self.at(e, position))?;
         self.may_run = block == Block::Usbldr;
         let answer = self.read_answer(ANSWER).map_err(|e| self.at(e, position))?;
@@ -469,6 +475,7 @@ impl Dialogue<'_, '_> {
         if !matches!(answer, Answer::Refused) {
             return Err(Trouble::Restart(error));
         }
+        self.start_unseen = unseen_before;
         // All of its bytes were accepted: a damaged tail is refused once, and one that the boot ROM will not start each time.
         self.starts_refused += 1;
         let error = error.detail(Detail::StartRefused);

@@ -151,6 +151,11 @@ fn after_erasing(loader: &Loader, error: Error) -> Error {
     }
 }
 
+/// The same of a download that failed, where the loader may have run by then.
+fn after_download(loader: &Loader, error: Error) -> Error {
+    if error.has(&Detail::StartUnseen) { after_erasing(loader, error) } else { error }
+}
+
 /// Sends a loader to the stick at `place` and waits until something else than the boot ROM stands there. The caller has made sure
 /// that the loader may be sent: [`Loader::refuse_erasing`].
 ///
@@ -167,7 +172,7 @@ pub fn load(bus: &mut dyn Bus, place: &Place, loader: &Loader, session: &mut Ses
     drop(link);
     let sent = match sent {
         Ok(sent) => sent,
-        Err(error) => return Err(say_what_shows(bus, place, error)),
+        Err(error) => return Err(say_what_shows(bus, place, after_download(loader, error))),
     };
     if let Start::NotConfirmed(why) = &sent.start {
         session.warn(
@@ -194,7 +199,7 @@ pub fn load_by_port(
     let stick = find(bus, place)?;
     let mut link = PlaceLink::open(bus, &stick, Role::BootRom, session.cancel().clone())
         .map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
-    let mut sent = boot::download(&mut link, loader, session)?;
+    let mut sent = boot::download(&mut link, loader, session).map_err(|e| after_download(loader, e))?;
     match &sent.start {
         Start::Accepted => {
             sent.start = boot::check_end(&mut link, &sent, session).map_err(|e| after_erasing(loader, e))?;

@@ -68,6 +68,8 @@ pub enum Detail {
     MayHaveErased,
     /// The boot ROM took every byte of a block and refused, each time, to start it.
     StartRefused,
+    /// The end of a loader was sent, and not seen to be refused: it may have run.
+    StartUnseen,
     /// What to do next, where it is known better than by the kind of the error.
     NextStep(&'static str),
     /// The stick shows nothing for this way of going online: `NCM`.
@@ -128,6 +130,7 @@ impl Detail {
             | Detail::RefusedEachTime
             | Detail::MayHaveErased
             | Detail::StartRefused
+            | Detail::StartUnseen
             | Detail::NextStep(_)
             | Detail::InText
             | Detail::OtherCapture

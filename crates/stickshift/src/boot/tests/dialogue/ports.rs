@@ -96,6 +96,34 @@ fn it_stops_between_packets_when_asked_to() {
     }
 }
 
+/// Whoever stops then may have started a loader that erases the flash.
+#[test]
+fn a_failure_after_the_last_tail_says_that_the_loader_may_run() {
+    let mut failures = 0;
+    for fault in FAULTS.into_iter().filter(|fault| *fault != Fault::Lie) {
+        for at in 0..SMALL_PACKETS {
+            for stop_after in 1..=SMALL_PACKETS + 2 {
+                let cancel = Cancel::new();
+                let rom = Rom { keeps_port: true, ..Rom::with(at, fault) };
+                let mut link = Cancelling { rom, cancel: cancel.clone(), stop_after };
+                let Err(error) = download(&mut link, &small(), &mut Session::new(|_| {}, cancel)) else {
+                    continue;
+                };
+                let runs = link.rom.run.iter().any(|run| run.0 == 2);
+                let told = error.has(&Detail::StartUnseen);
+                assert!(told || !runs, "{fault:?} at {at}, stopped after {stop_after}: {error:?}");
+                // What was lost or refused started nothing; only the first of these is not seen.
+                assert!(
+                    runs || !told || at == LAST,
+                    "{fault:?} at {at}, stopped after {stop_after}: {error:?}"
+                );
+                failures += u32::from(runs);
+            }
+        }
+    }
+    assert!(failures > 2, "{failures}");
+}
+
 /// Asks to stop as soon as so many packets were written.
 struct Cancelling {
     rom: Rom,
