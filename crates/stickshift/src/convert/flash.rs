@@ -70,11 +70,13 @@ pub fn flash_files(
     session: &mut Session<'_>,
 ) -> Result<Flashed> {
     let touched_before = journal.record.touched;
-    let outcome = run(bus, place, files, consents, journal, session);
-    // What was written in an earlier run does not become untouched by failing before the first partition of this one. Another
-    // stick than that one is untouched, though.
+    let mut began = false;
+    let outcome = run(bus, place, files, consents, journal, &mut began, session);
+    // What was written, to an earlier file or in an earlier run, does not become untouched by failing before the next partition. Another stick than that
+    // of the earlier run is untouched, though.
     outcome.map_err(|e| {
         let error = match e.verdict() {
+            Some(Verdict::Untouched) | None if began => e.with_verdict(Verdict::Recoverable),
             Some(Verdict::Untouched) if touched_before && !e.is(ErrorKind::JournalMismatch) => {
                 e.with_verdict(Verdict::Recoverable)
             }
@@ -90,6 +92,7 @@ fn run(
     files: &mut [FirmwareFile],
     consents: Consents,
     journal: &mut Journal,
+    began: &mut bool,
     session: &mut Session<'_>,
 ) -> Result<Flashed> {
     let mut first_handshake = None;
@@ -103,7 +106,14 @@ fn run(
         let stick = find(bus, place)?;
         check_mode(&stick)?;
         let mut link = PlaceLink::open(bus, &stick, Role::Flash, session.cancel().clone())?;
-        let mut work = Work { files: &mut *files, number, stick: &stick, consents, journal: &mut *journal };
+        let mut work = Work {
+            files: &mut *files,
+            number,
+            stick: &stick,
+            consents,
+            journal: &mut *journal,
+            began: &mut *began,
+        };
         let (handshake, sent) = work.send(&mut link, finish, session)?;
         first_handshake.get_or_insert(handshake);
         let Some(Sent { first, outcome }) = sent else { continue };
@@ -172,6 +182,8 @@ struct Work<'w> {
     stick: &'w Stick,
     consents: Consents,
     journal: &'w mut Journal,
+    /// Whether the stick let a partition begin, in this run.
+    began: &'w mut bool,
 }
 
 /// Partitions of one file that were sent.
@@ -271,8 +283,13 @@ impl Work<'_> {
         name_what_is_skipped(file, first, session);
         let hash = Rc::default();
         let mut payload = ImagePayload { facts: partitions(file), file, hash: Rc::clone(&hash) };
-        let mut observer =
-            JournalObserver { journal: self.journal, file: self.number, open: &mut lost.open, hash };
+        let mut observer = JournalObserver {
+            journal: self.journal,
+            file: self.number,
+            open: &mut lost.open,
+            began: self.began,
+            hash,
+        };
         let outcome = flash::run(link, &mut payload, first, finish, &mut observer, session);
         let outcome = with_record(outcome, self.journal, session).map_err(|e| match odd {
             Some(odd) if e.refusal_of(RefusalFamily::Download).is_some() => {
@@ -466,6 +483,7 @@ struct JournalObserver<'j> {
     file: usize,
     /// The partition that is open in the stick and its last acknowledged block.
     open: &'j mut Option<(usize, u32)>,
+    began: &'j mut bool,
     hash: Rc<RefCell<Sha256>>,
 }
 
@@ -475,6 +493,7 @@ impl Observer for JournalObserver<'_> {
     }
 
     fn block_acknowledged(&mut self, index: usize, block: u32) {
+        *self.began = true;
         *self.open = Some((index, block));
     }
 
