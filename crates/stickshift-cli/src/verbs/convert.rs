@@ -8,9 +8,7 @@ use serde::Serialize;
 use stickshift::convert::{
     self, ConvertRequest, Converted, FileRole, FirmwareFile, Journal, Target, resumption,
 };
-#[cfg(feature = "rack")]
-use stickshift::error::ErrorKind;
-use stickshift::error::{Error, Result, Verdict};
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::Session;
 use stickshift::modem::Identity;
 #[cfg(feature = "rack")]
@@ -21,6 +19,7 @@ use stickshift::stick::Place;
 
 use crate::context::Context;
 use crate::output::Report;
+use crate::output::json::Outcome;
 use crate::output::plan::{EraseConsentArgs, ImageConsentArgs};
 #[cfg(feature = "rack")]
 use crate::rack::{self, Line, Phase, RackArgs};
@@ -128,7 +127,12 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
     let stick = context.stick(&mut *bus, args.stick.as_deref())?;
     let _taken = undisturbed::taken(context, &stick.place);
     let folder = context.journal_folder();
-    let older = Journal::load(&folder, &stick.place).ok().map(|journal| journal.record);
+    let (older, unreadable) = match Journal::load(&folder, &stick.place) {
+        Ok(journal) => (Some(journal.record), None),
+        Err(e) if e.is(ErrorKind::NoJournal) => (None, None),
+        Err(e) if e.is(ErrorKind::PortBusy) => return Err(e.verdict_if_unset(Verdict::Untouched)),
+        Err(e) => (None, Some(e)),
+    };
     let as_left = |e: Error| resumption::as_left(e, stick.mode, older.as_ref());
     let mut planned = convert::plan(&mut *bus, &stick, &request, &mut session).map_err(as_left)?;
     if let Some(path) = &args.loader {
@@ -144,6 +148,8 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
         resumption::plan(&journal.record, &request.files, planned.before.as_ref(), &mut planned.plan);
     } else if let Some(older) = &older {
         resumption::plan_anew(older, &mut planned.plan);
+    } else if let Some(why) = &unreadable {
+        resumption::plan_unreadable(why, &mut planned.plan);
     }
     if !consent::agree(context, &planned.plan, consents, args.dry_run).map_err(as_left)? {
         return Ok(());
@@ -154,6 +160,9 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
     context.output.flashes(left);
     let _awake = undisturbed::awake(context);
     let converted = convert::convert(&mut *bus, &planned, &mut request, &folder, &mut session)?;
+    if !converted.shown {
+        context.output.outcome_is(Outcome::Sent);
+    }
     context.output.finish(&ConversionReport::from(converted));
     Ok(())
 }
@@ -224,11 +233,13 @@ fn said(identity: &serde_json::Value) -> Option<String> {
 pub(crate) struct ConversionReport {
     before: Option<Identity>,
     after: Identity,
+    #[serde(skip)]
+    shown: bool,
 }
 
 impl From<Converted> for ConversionReport {
     fn from(converted: Converted) -> Self {
-        ConversionReport { before: converted.before, after: converted.after }
+        ConversionReport { before: converted.before, after: converted.after, shown: converted.shown }
     }
 }
 
@@ -240,7 +251,13 @@ impl Report for ConversionReport {
         }
         writeln!(out, "after:  {}", self.after)?;
         writeln!(out, "version read back from the stick: {}", self.after.firmware.as_deref().unwrap_or("?"))?;
-        writeln!(out, "stick: done")?;
+        match self.shown {
+            true => writeln!(out, "stick: done")?,
+            false => writeln!(
+                out,
+                "stick: sent; every partition was acknowledged, and what was flashed names no version to compare with that"
+            )?,
+        }
         match self.after.kind {
             Some("hilink") => writeln!(
                 out,

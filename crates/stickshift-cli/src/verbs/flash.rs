@@ -10,7 +10,7 @@ use stickshift::convert::came_back::{CameBack, came_back};
 use stickshift::convert::flash::{self, Flashed};
 use stickshift::convert::journal::{FileRecord, Fingerprint, Journal, Key};
 use stickshift::convert::resumption;
-use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::host::is_stick_name;
 use stickshift::link::Bus;
 use stickshift::plan::Plan;
@@ -100,9 +100,16 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
         resumption::plan(&journal.record, &files, None, &mut plan);
         older = Some(journal.record.clone());
         interrupted = Some(journal);
-    } else if let Ok(journal) = Journal::load(&folder, &key) {
-        resumption::plan_anew(&journal.record, &mut plan);
-        older = Some(journal.record);
+    } else {
+        match Journal::load(&folder, &key) {
+            Ok(journal) => {
+                resumption::plan_anew(&journal.record, &mut plan);
+                older = Some(journal.record);
+            }
+            Err(e) if e.is(ErrorKind::NoJournal) => {}
+            Err(e) if e.is(ErrorKind::PortBusy) => return Err(e.verdict_if_unset(Verdict::Untouched)),
+            Err(e) => resumption::plan_unreadable(&e, &mut plan),
+        }
     }
     let as_left = |e: Error| resumption::as_left(e, Mode::Download, older.as_ref());
     if !consent::agree(context, &plan, consents, args.dry_run).map_err(as_left)? {
@@ -221,6 +228,9 @@ struct FlashReport {
     files: Vec<String>,
     /// The version that it reported.
     firmware: Option<String>,
+    /// Whether that is the version of what was flashed.
+    #[serde(skip)]
+    compared: bool,
     /// The mode in which it came back.
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<&'static str>,
@@ -231,7 +241,7 @@ struct FlashReport {
 impl FlashReport {
     fn new(flashed: &Flashed, files: &[FirmwareFile], seen: &CameBack, by_port: bool) -> Self {
         let (firmware, mode) = match seen {
-            CameBack::Reported(identity) => (identity.firmware.clone(), None),
+            CameBack::Reported(identity) | CameBack::Answers(identity) => (identity.firmware.clone(), None),
             CameBack::Shows(mode) => (None, Some(mode.words())),
             CameBack::Nothing => (None, None),
         };
@@ -240,6 +250,7 @@ impl FlashReport {
             bytes: flashed.bytes,
             files: files.iter().map(|f| f.path.display().to_string()).collect(),
             firmware,
+            compared: matches!(seen, CameBack::Reported(_)),
             mode,
             waited: !by_port,
         }
@@ -251,7 +262,13 @@ impl Report for FlashReport {
         let product = self.product.as_deref().unwrap_or("the stick");
         writeln!(out, "flashed {} bytes to {product}: every partition was acknowledged", self.bytes)?;
         match (&self.firmware, self.mode) {
-            (Some(firmware), _) => writeln!(out, "stick: done; it came back and reports firmware {firmware}"),
+            (Some(firmware), _) if self.compared => {
+                writeln!(out, "stick: done; it came back and reports firmware {firmware}")
+            }
+            (Some(firmware), _) => writeln!(
+                out,
+                "stick: sent; it came back and reports firmware {firmware}: what was flashed names no version to compare with that"
+            ),
             (None, Some(mode)) => {
                 writeln!(
                     out,

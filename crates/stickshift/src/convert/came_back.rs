@@ -7,6 +7,7 @@
 //! // What to tell the owner of each end.
 //! let words = |end: &CameBack| match end {
 //!     CameBack::Reported(identity) => identity.firmware.clone().unwrap_or_default(),
+//!     CameBack::Answers(_) => "it works; nothing compares".to_owned(),
 //!     CameBack::Shows(mode) => mode.to_string(),
 //!     CameBack::Nothing => "nothing came back".to_owned(),
 //! };
@@ -27,8 +28,10 @@ use crate::waiting::wait_for_stick;
 /// What was seen.
 #[derive(Clone, Debug)]
 pub enum CameBack {
-    /// It came back and said what it is.
+    /// It came back and reported the version that was flashed.
     Reported(Box<Identity>),
+    /// It came back and said what it is; what was flashed names no version that this could be compared with.
+    Answers(Box<Identity>),
     /// It came back in this mode, and was not heard to say what it is.
     Shows(Mode),
     /// Nothing came back in time.
@@ -83,6 +86,7 @@ pub fn came_back(
         .with("expected", wanted)
         .with("found", found)
         .with_verdict(Verdict::Recoverable)),
+        Some(_) if wanted.is_empty() => Ok(CameBack::Answers(Box::new(identity))),
         Some(_) => Ok(CameBack::Reported(Box::new(identity))),
         None => Ok(CameBack::Shows(stick.mode)),
     }

@@ -282,7 +282,8 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Begins a journal and writes it. An older one of the same place is replaced.
+    /// Begins a journal and writes it. An older one of the same place is replaced; one that cannot be read is put aside, and may have been of this
+    /// stick.
     ///
     /// # Errors
     /// `FileUnwritable`; `PortBusy` when another run works at this place.
@@ -296,7 +297,14 @@ impl Journal {
         let lock = lock(folder, &key)?;
         let path = path_of(folder, &key);
         // A stick that says nothing of itself may be the one that an interrupted run left in the middle.
-        let touched = stick == Fingerprint::default() && read(&path, &key).is_ok_and(|older| older.touched);
+        let touched = match read(&path, &key) {
+            Ok(older) => older.touched,
+            Err(e) if e.is(ErrorKind::NoJournal) => false,
+            Err(_) => {
+                let _ = fs::rename(&path, path.with_extension("unreadable"));
+                true
+            }
+        } && stick == Fingerprint::default();
         let secret = Secret::of(folder)?;
         let record = Record { version: VERSION, place: key.text(), stick, files, touched, secret };
         let journal = Journal { path, record, proven: true, unwritten: None, _lock: lock };

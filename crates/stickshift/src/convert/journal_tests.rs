@@ -80,6 +80,22 @@ fn a_disk_that_takes_no_more_stops_the_work_only_before_it_began() {
 }
 
 #[test]
+fn a_record_that_cannot_be_read_may_be_of_this_stick() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = path_of(dir.path(), &Key::from(&place()));
+    let begin = |stick: Fingerprint| Journal::begin(dir.path(), &place(), stick, vec![file("aa")]).unwrap();
+    for text in ["", "{\"version\": 99}"] {
+        fs::write(&path, text).unwrap();
+        assert!(begin(Fingerprint::default()).record.touched, "{text:?}");
+        assert_eq!(fs::read_to_string(path.with_extension("unreadable")).unwrap(), text);
+        // A stick that says what it is runs firmware.
+        fs::write(&path, text).unwrap();
+        let told = Fingerprint { hardware: Some("CL2E3372HM".into()), ..Fingerprint::default() };
+        assert!(!begin(told).record.touched);
+    }
+}
+
+#[test]
 fn another_stick_or_file_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let stick = Fingerprint { imei_hash: Some(Secret::default().hash("1")), ..Fingerprint::default() };

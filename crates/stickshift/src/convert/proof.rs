@@ -143,6 +143,17 @@ fn compare(after: &Identity, request: &ConvertRequest, session: &mut Session<'_>
     }
 }
 
+/// Whether what the stick says now shows that it runs what was sent: its version, or, where the files name none, another kind of firmware than
+/// `before`. A stick that acknowledges and writes nothing says the same as before.
+pub(super) fn is_shown(before: Option<&Identity>, after: &Identity, request: &ConvertRequest) -> bool {
+    let wanted = request.files.iter().find(|f| f.is_main()).map(|f| f.version().version).unwrap_or_default();
+    if !wanted.is_empty() {
+        return after.firmware.as_ref() == Some(&wanted);
+    }
+    let kind_before = before.and_then(|before| before.kind);
+    after.kind == Some(request.to.word()) && kind_before.is_some() && kind_before != after.kind
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,6 +170,20 @@ mod tests {
         end(Some("21.180.01.00.00")).unwrap();
         assert_eq!(end(Some("22.200.07.00.00")), Err(Some(Verdict::Recoverable)));
         assert_eq!(end(None), Err(Some(Verdict::Unknown)));
+    }
+
+    #[test]
+    fn without_a_version_only_another_kind_shows_that_something_was_written() {
+        let says =
+            |kind, version: &str| Identity { firmware: Some(version.into()), kind, ..Identity::default() };
+        let (stick, hilink) = (says(Some("stick"), "21.1"), says(Some("hilink"), "22.1"));
+        let named = request(Target::Stick, firmware("E3372h_153", "21.1"));
+        assert!(is_shown(None, &stick, &named));
+        let unnamed = request(Target::Stick, firmware("E3372h_153", ""));
+        assert!(is_shown(Some(&hilink), &stick, &unnamed));
+        for before in [None, Some(&stick), Some(&says(None, "21.1"))] {
+            assert!(!is_shown(before, &stick, &unnamed));
+        }
     }
 
     #[test]

@@ -62,6 +62,8 @@ pub struct Converted {
     pub before: Option<Identity>,
     /// What it says now.
     pub after: Identity,
+    /// Whether that shows that it runs what was sent. Files may name no version to compare.
+    pub shown: bool,
 }
 
 /// Puts files into the order that the direction demands: main firmware, then web UI on the way to Stick; the other way round on

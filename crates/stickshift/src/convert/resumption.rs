@@ -146,6 +146,13 @@ pub fn plan_anew(record: &Record, plan: &mut Plan) {
     ));
 }
 
+/// Adds to the plan of a run that finds a record which it cannot read what that may mean.
+pub fn plan_unreadable(why: &Error, plan: &mut Plan) {
+    plan.dangers.push(format!(
+        "an earlier run left a record for this place that cannot be read ({why}): the stick may hold a part of other firmware, and every partition is written"
+    ));
+}
+
 fn name(path: &Path) -> String {
     path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
 }

@@ -9,7 +9,7 @@ use crate::convert::journal::{FileRecord, Journal, Secret};
 use crate::convert::load::find;
 use crate::convert::modes::{enter_download, leave_cdrom, settled, stop_updates};
 use crate::convert::plan::{ConversionPlan, Step, needs_loader};
-use crate::convert::proof::prove;
+use crate::convert::proof::{is_shown, prove};
 use crate::convert::request::{ConvertRequest, Converted};
 use crate::convert::resumption::{drop_stale, fingerprint};
 use crate::convert::{FirmwareFile, flash, load};
@@ -54,8 +54,11 @@ pub fn convert(
         };
         load::say_what_shows(bus, place, error)
     })?;
-    journal.finish()?;
-    Ok(Converted { before: planned.before.clone(), after })
+    if let Err(e) = journal.finish() {
+        session.warn("journal-stays", format!("the work is done; the record of it stays: {e}"));
+    }
+    let shown = is_shown(planned.before.as_ref(), &after, request);
+    Ok(Converted { before: planned.before.clone(), after, shown })
 }
 
 fn open_journal(planned: &ConversionPlan, request: &ConvertRequest, folder: &Path) -> Result<Journal> {
