@@ -113,11 +113,12 @@ pub(crate) fn run(context: &mut Context, args: &RackArgs, dry_run: bool, line: &
         });
     }
     let all = args.jobs.map_or(sticks.len(), usize::from);
-    let job = |stick: stickshift::stick::Stick| Job {
-        row: Row::of(&stick, context.name_of(&stick, None)),
-        stick,
-        plan: None,
+    let row = |stick: &stickshift::stick::Stick| {
+        let mut row = Row::of(stick, context.name_of(stick, None));
+        row.was_left(&record.rows);
+        row
     };
+    let job = |stick: stickshift::stick::Stick| Job { row: row(&stick), stick, plan: None };
     let jobs: Vec<Job> = sticks.into_iter().map(job).collect();
     let screen = Screen::new(context, jobs.len());
     let around = serve::Around::of(context, line, Phase::Plan, &record.secret)?;
@@ -126,7 +127,7 @@ pub(crate) fn run(context: &mut Context, args: &RackArgs, dry_run: bool, line: &
 
     let (mut rows, mut left) = (Rows::default(), Vec::new());
     for stick in in_use {
-        rows.add(Row::of(&stick, context.name_of(&stick, None)).left_alone());
+        rows.add(row(&stick).left_alone());
     }
     for job in jobs {
         match (&job.plan, job.row.is_finished()) {

@@ -13,7 +13,7 @@ use stickshift::convert::journal::Secret;
 use stickshift::error::{ErrorKind, Result, Verdict, counted};
 use stickshift::mask;
 use stickshift::modem::Identity;
-use stickshift::stick::{Place, Stick, product_name};
+use stickshift::stick::{Mode, Place, Stick, product_name};
 
 use crate::files;
 use crate::output::Report;
@@ -60,6 +60,9 @@ pub(crate) struct Row {
     /// Tells the stick from others: a hash of its IMEI. The record alone has it.
     #[serde(skip)]
     pub(super) key: Option<String>,
+    /// How an earlier run left it in the middle, where it stands so still: verdict, exit code and next step.
+    #[serde(skip)]
+    left_as: Option<(String, u8, Option<String>)>,
 }
 
 impl Row {
@@ -102,6 +105,27 @@ impl Row {
         self.resumed = true;
     }
 
+    /// Remembers how an earlier run left the stick at this place in the middle. One that runs firmware is in the middle of nothing.
+    pub(super) fn was_left(&mut self, earlier: &[Row]) {
+        let waits =
+            [Mode::BootRom, Mode::Download].iter().any(|mode| self.before.as_deref() == Some(mode.code()));
+        let same = earlier.iter().find(|row| row.place == self.place && row.is_in_the_middle());
+        if let (true, Some(Row { verdict: Some(verdict), exit, next, .. })) = (waits, same) {
+            self.left_as = Some((verdict.clone(), *exit, next.clone()));
+        }
+    }
+
+    /// A run that did not begin takes nothing of that back.
+    fn stands_as_left(&mut self) {
+        if self.verdict.as_deref() != Some("untouched") || self.exit == 0 {
+            return;
+        }
+        if let Some((verdict, exit, next)) = self.left_as.take() {
+            (self.verdict, self.exit) = (Some(verdict), exit);
+            self.next = next.or(self.next.take());
+        }
+    }
+
     pub(super) fn is_there_already(&mut self) {
         self.after.clone_from(&self.before);
         self.verdict = Some("untouched".to_owned());
@@ -126,18 +150,21 @@ impl Row {
         self.kind = Some(ErrorKind::Io.code().to_owned());
         self.what = Some("not begun: no thread could be started".to_owned());
         self.next = Some("run the same command again".to_owned());
+        self.stands_as_left();
     }
 
     /// Another command talks to the stick, and is not disturbed.
     pub(super) fn left_alone(self) -> Row {
-        Row {
+        let mut row = Row {
             verdict: Some("untouched".to_owned()),
             exit: 4,
             kind: Some(ErrorKind::PortBusy.code().to_owned()),
             what: Some("not begun: another command talks to the stick".to_owned()),
             next: Some("run the same command again once the other one has ended".to_owned()),
             ..self
-        }
+        };
+        row.stands_as_left();
+        row
     }
 
     /// The last line of its run, and what stands at its place now.
@@ -168,6 +195,7 @@ impl Row {
                 true => next.replace(" again with the loader;", " again;"),
                 false => next,
             });
+            self.stands_as_left();
         }
     }
 
@@ -475,6 +503,29 @@ mod tests {
         }
         let told = of_all("run the same command again with --resume and with the loader; if not, unplug it");
         assert_eq!(told, "run the same command again with the loader; if not, unplug it");
+    }
+
+    #[test]
+    fn a_run_that_does_not_begin_takes_no_verdict_back() {
+        let left = Row { next: Some("go on".into()), ..row("1-1", "recoverable", 6) };
+        let waits = |mode: Mode| {
+            let mut row = Row { place: "1-1".into(), before: Some(mode.code().into()), ..Row::default() };
+            row.was_left(std::slice::from_ref(&left));
+            row
+        };
+        let end = |row: &mut Row, verdict: &str, exit: u8| {
+            let last = serde_json::json!({"event": "error", "verdict": verdict, "exit": exit, "kind": "interrupted"});
+            row.end(&last, (None, None), None, Duration::ZERO, false);
+            (row.verdict.clone().unwrap(), row.exit)
+        };
+        for mode in [Mode::BootRom, Mode::Download] {
+            assert_eq!(end(&mut waits(mode), "untouched", 6), ("recoverable".to_owned(), 6));
+            assert_eq!(waits(mode).left_alone().verdict.as_deref(), Some("recoverable"));
+            assert_eq!(end(&mut waits(mode), "unknown", 7), ("unknown".to_owned(), 7));
+        }
+        assert!(waits(Mode::Download).left_alone().is_in_the_middle());
+        // It runs: whatever was left in the middle is over.
+        assert_eq!(end(&mut waits(Mode::Modem), "untouched", 6), ("untouched".to_owned(), 6));
     }
 
     #[test]
