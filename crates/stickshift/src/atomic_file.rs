@@ -76,6 +76,15 @@ impl AtomicFile {
         Ok(begun)
     }
 
+    /// Writes everything to the disk, so that giving the file its name is all that is left.
+    ///
+    /// # Errors
+    /// `FileUnwritable`.
+    pub fn sync(&mut self) -> Result<()> {
+        let synced = self.flush().and_then(|()| self.writer().get_ref().sync_all());
+        synced.map_err(|e| unwritable(&self.target, e))
+    }
+
     /// Writes everything to the disk and gives the file its name.
     ///
     /// # Errors

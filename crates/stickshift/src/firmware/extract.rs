@@ -70,34 +70,35 @@ pub fn extract(
     options: &Options,
     session: &mut Session<'_>,
 ) -> Result<Vec<PathBuf>> {
-    let mut written = Written::default();
+    let mut written = Vec::new();
     let was_there = folder.exists();
-    if let Err(error) = extract_into(image, folder, options, session, &mut written) {
-        // What cannot be removed is no more than was said to be written.
-        written.new.iter().for_each(|path| _ = fs::remove_file(path));
-        if !was_there {
-            let _ = fs::remove_dir(folder);
-        }
-        return Err(error);
+    let outcome = extract_into(image, folder, options, session, &mut written).and_then(|()| named(written));
+    if outcome.is_err() && !was_there {
+        let _ = fs::remove_dir(folder);
     }
-    Ok(written.all)
+    outcome
 }
 
-/// The files of one run.
-#[derive(Default)]
-struct Written {
-    all: Vec<PathBuf>,
-    /// Those in the place of nothing.
-    new: Vec<PathBuf>,
-}
+/// The files of one run, whole on the disk and without their names.
+type Written = Vec<(PathBuf, AtomicFile)>;
 
-impl Written {
-    fn push(&mut self, path: PathBuf, was_there: bool) {
-        if !was_there {
-            self.new.push(path.clone());
+/// Gives the files their names, the manifest last. Some of one image among those of another could be taken for one whole image.
+fn named(written: Written) -> Result<Vec<PathBuf>> {
+    let (mut all, mut new, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
+    for (path, file) in written {
+        let list = if path.exists() { &mut replaced } else { &mut new };
+        if let Err(error) = file.commit() {
+            // What cannot be removed is no more than was said to be written.
+            new.iter().for_each(|path| _ = fs::remove_file(path));
+            return Err(match replaced.is_empty() {
+                true => error,
+                false => error.with("replaced", replaced.join(" ")),
+            });
         }
-        self.all.push(path);
+        list.push(path.display().to_string());
+        all.push(path);
     }
+    Ok(all)
 }
 
 fn extract_into(
@@ -120,9 +121,8 @@ fn extract_into(
         if options.split {
             let path = folder.join(format!("{stem}.fw"));
             keep_inputs(image, &path)?;
-            let was_there = path.exists();
-            split(image, index, &path, options.existing)?;
-            written.push(path, was_there);
+            let file = split(image, index, &path, options.existing)?;
+            written.push((path, file));
             continue;
         }
         let file = format!("{stem}.bin");
@@ -183,7 +183,7 @@ fn extract_into(
 }
 
 /// One partition as a `.fw`: header, checksums and the inflated image.
-fn split(image: &mut Image, index: usize, path: &Path, existing: Existing) -> Result<()> {
+fn split(image: &mut Image, index: usize, path: &Path, existing: Existing) -> Result<AtomicFile> {
     // Two passes, so that an image of any size needs no memory: the size first, then the bytes.
     let length = image.inflated_size(index)?;
     let mut header = image.partitions[index].header;
@@ -192,7 +192,8 @@ fn split(image: &mut Image, index: usize, path: &Path, existing: Existing) -> Re
     }
     let mut out = AtomicFile::begin(path, existing)?;
     build::write_one(&mut out, header, &mut image.payload(index)?, length)?;
-    out.commit()
+    out.sync()?;
+    Ok(out)
 }
 
 /// Fails when the image is read from what is about to be written.
@@ -205,7 +206,6 @@ fn keep_inputs(image: &Image, path: &Path) -> Result<()> {
 }
 
 fn copy_out(from: &mut dyn Read, path: PathBuf, existing: Existing, written: &mut Written) -> Result<String> {
-    let was_there = path.exists();
     let mut out = AtomicFile::begin(&path, existing)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 256 * 1024];
@@ -223,8 +223,8 @@ fn copy_out(from: &mut dyn Read, path: PathBuf, existing: Existing, written: &mu
             Err(e) => return Err(payload_error(e)),
         }
     }
-    out.commit()?;
-    written.push(path, was_there);
+    out.sync()?;
+    written.push((path, out));
     Ok(hex::encode(&hash.finalize()))
 }
 

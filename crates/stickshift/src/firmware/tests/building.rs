@@ -1,6 +1,7 @@
 //! What is taken apart goes together again.
 
 use super::*;
+use crate::atomic_file::Existing;
 
 fn rebuilt(folder: &std::path::Path) -> Vec<u8> {
     let mut out = Cursor::new(Vec::new());
@@ -261,5 +262,36 @@ proptest! {
     #[test]
     fn any_bytes_do_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..3000)) {
         let _ = check(&bytes);
+    }
+}
+
+/// Some partitions of one image among those of another could be taken for one whole image.
+#[test]
+fn a_run_that_fails_leaves_what_was_extracted_before() {
+    let cut = |bytes: &[u8]| {
+        let at = open(bytes).unwrap().partitions[4].payload_offset as usize;
+        bytes[..at].to_vec()
+    };
+    let mut other = small();
+    let first = open(small()).unwrap().partitions[0].payload_offset as usize;
+    other[first] ^= 1;
+    for split in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { split, existing: Existing::Replace, ..Options::default() };
+        let mut run = |bytes: Vec<u8>| {
+            extract(&mut open(bytes).unwrap(), folder.path(), &options, &mut Session::quiet()).map(drop)
+        };
+        run(small()).unwrap();
+        let files = || {
+            let names = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path());
+            let mut files: Vec<_> = names.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+            files.sort();
+            files
+        };
+        let before = files();
+        assert!(run(cut(&other)).is_err());
+        assert!(files() == before, "split {split}");
+        run(other.clone()).unwrap();
+        assert!(files() != before, "split {split}");
     }
 }
