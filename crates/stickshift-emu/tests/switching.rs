@@ -91,6 +91,31 @@ fn whoever_does_not_want_to_wait_for_ports_gets_the_stick_without_them() {
     assert_eq!(bus.sticks().unwrap()[0].ports().count(), 3);
 }
 
+/// A hub that gives too little power drops a stick when its radio starts.
+#[test]
+fn a_stick_that_leaves_again_while_its_ports_are_made_has_not_switched() {
+    let catalogue = Catalogue::builtin();
+    let prepared = |bus: &mut VirtualBus, stick: &Stick| {
+        prepare(bus, stick, &request(&catalogue, Goal::Usual), &mut Session::quiet()).unwrap()
+    };
+    let (mut bus, stick) = plugged_from_the_catalogue("k3772");
+    let begun = bus.now();
+    let sequence = prepared(&mut bus, &stick);
+    switch(&mut bus, sequence, &mut Session::quiet()).unwrap();
+    let appears = bus.now() - begun + Duration::from_millis(1);
+    for action in [Action::Unplug, Action::Replug] {
+        let (mut bus, stick) = plugged_from_the_catalogue("k3772");
+        bus.schedule(appears, &stick.place, action);
+        let sequence = prepared(&mut bus, &stick);
+        let error = switch_and_wait(&mut bus, sequence, &mut Session::quiet()).unwrap_err();
+        let (kind, verdict) = match action {
+            Action::Unplug => (ErrorKind::Disconnected, Verdict::Unknown),
+            _ => (ErrorKind::NotSwitched, Verdict::Recoverable),
+        };
+        assert_eq!((error.kind(), error.verdict()), (kind, Some(verdict)), "{error:?}");
+    }
+}
+
 #[test]
 fn the_owners_own_message_is_sent() {
     let mut bus = plugged("e3372h-hilink");

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
-use crate::link::{Bus, Moment, UsbLink};
+use crate::link::{Bus, UsbLink};
 use crate::stick::Stick;
 use crate::switch::{self, End, Sequence, Transfer, View};
 use crate::switching::expectation::{Assessment, Expectation, SETTLED_AFTER, Switched, ports_are_made};
@@ -111,8 +111,8 @@ pub fn switch(bus: &mut dyn Bus, prepared: Prepared, session: &mut Session<'_>) 
 /// # Errors
 /// As [`switch()`].
 pub fn switch_and_wait(bus: &mut dyn Bus, prepared: Prepared, session: &mut Session<'_>) -> Result<Switched> {
-    let (mut switched, expectation) = send_and_assess(bus, prepared, session)?;
-    await_ports(bus, &mut switched, expectation.end, session)?;
+    let (mut switched, mut expectation) = send_and_assess(bus, prepared, session)?;
+    await_ports(bus, &mut switched, &mut expectation, session)?;
     expectation.check_goal(&switched)?;
     Ok(switched)
 }
@@ -152,31 +152,36 @@ fn send_and_assess(
     }
 }
 
-/// Waits until every port is made, or nothing more comes. The stick has switched: a request to stop ends the wait and is no failure.
+/// Waits until every port is made, or nothing more comes. The stick has switched: a request to stop ends the wait and is no failure. One that leaves
+/// again has to come back, as a hub that gives it too little power has it.
 fn await_ports(
     bus: &mut dyn Bus,
     switched: &mut Switched,
-    end: Moment,
+    expectation: &mut Expectation,
     session: &mut Session<'_>,
 ) -> Result<()> {
     let mut quiet = bus.now() + SETTLED_AFTER;
     let waited = until(bus, session, |bus| {
-        match bus.device(&switched.stick.place)? {
-            Some(stick) if stick.id == switched.stick.id => {
-                if stick != switched.stick {
-                    quiet = bus.now() + SETTLED_AFTER;
+        let now = bus.now();
+        let stick = bus.device(&expectation.place)?;
+        expectation.see_address(bus.address(&expectation.place)?);
+        match expectation.assess(stick.as_ref(), now) {
+            Assessment::Switched(seen) => {
+                if seen.stick != switched.stick {
+                    quiet = now + SETTLED_AFTER;
                 }
-                switched.stick = stick;
+                *switched = seen;
             }
-            _ => return Ok(Look::Done(())),
+            Assessment::Failed(error) => return Ok(Look::Done(Err(error))),
+            Assessment::Pending(until) => return Ok(Look::Again(until)),
         }
-        let latest = quiet.min(end);
-        let over = ports_are_made(&switched.stick) || bus.now() >= latest;
-        Ok(if over { Look::Done(()) } else { Look::Again(latest) })
+        let latest = quiet.min(expectation.end);
+        let over = ports_are_made(&switched.stick) || now >= latest;
+        Ok(if over { Look::Done(Ok(())) } else { Look::Again(latest) })
     });
     match waited {
         Err(e) if e.is(ErrorKind::Interrupted) => Ok(()),
         // It is switched, whatever the bus tells of its ports.
-        waited => waited.map_err(|e| e.verdict_if_unset(Verdict::Done)),
+        waited => waited.map_err(|e| e.verdict_if_unset(Verdict::Done))?,
     }
 }

@@ -266,18 +266,25 @@ impl PlaceState {
     /// Waits for the ports of a stick that switched, and tells of it when they are there.
     fn settle(&mut self, stick: Option<&Stick>, now: Moment, news: &mut dyn FnMut(News)) {
         let Phase::Settling { from, to, until } = &mut self.phase else { return };
-        let same = |s: &&Stick| Appearance::of(s) == Appearance::of(&to.stick);
-        let gone = match stick.filter(same) {
-            Some(stick) if *stick != to.stick => {
-                to.stick = stick.clone();
-                *until = now + SETTLED_AFTER;
-                false
-            }
-            Some(_) => false,
-            None => true,
+        let Some(stick) = stick.filter(|stick| stick.mode != Mode::Cdrom) else {
+            let error = Error::new(
+                ErrorKind::Disconnected,
+                "the stick switched, and left again while its ports were made",
+            )
+            .with("place", &to.stick.place)
+            .with("id", to.stick.id)
+            .with_verdict(Verdict::Unknown);
+            news(News::Failed { place: to.stick.place.clone(), error });
+            self.phase = Phase::Idle;
+            return;
         };
-        if gone || ports_are_made(&to.stick) || now >= *until {
-            if !gone {
+        let same = Appearance::of(stick) == Appearance::of(&to.stick);
+        if *stick != to.stick {
+            to.stick = stick.clone();
+            *until = now + SETTLED_AFTER;
+        }
+        if !same || ports_are_made(stick) || now >= *until {
+            if same {
                 self.guard.works(now);
             }
             news(News::Switched { from: *from, to: (**to).clone() });
