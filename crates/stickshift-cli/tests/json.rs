@@ -123,7 +123,7 @@ const TYPED: &[(&str, &str)] = &[
     ("loader patch loader.bin -o patched.bin", "untouched"),
     ("loader patch loader.bin -o -", "untouched"),
     ("loader table table.bin", "untouched"),
-    ("flash webui.bin --virtual e3372h-loader --yes", "done"),
+    ("flash webui.bin --virtual e3372h-loader --yes", "sent"),
     ("flash webui.bin --virtual e3372h-loader --dry-run", "untouched"),
     ("flash webui.bin --virtual e3372h-loader", "untouched"),
     ("rehearse", "done"),

@@ -303,7 +303,7 @@ fn limited(folder: &Path, kilobytes: u32, arguments: &[&str]) -> Output {
 #[test]
 fn a_trace_that_cannot_grow_ends_no_flash_and_is_said() {
     let folder = inputs();
-    let flash = ["flash", "webui.bin", "--yes", "-q", "--virtual", "e3372h-loader", "--trace", "trace"];
+    let flash = ["flash", "firmware.bin", "--yes", "-q", "--virtual", "e3372h-loader", "--trace", "trace"];
     let output = limited(folder.path(), 64, &flash);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains("stick: done"), "{}", said(&output));
