@@ -28,6 +28,47 @@ fn openwrt_for_a_stick_that_is_not_here() {
     }
 }
 
+/// One layout of 12d1:1506 has no modem port to dial PPP on.
+#[test]
+fn ids_of_modems_with_ncm_get_ncm_and_a_guess_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = |more: &[&str]| {
+        let run = stickshift(folder.path(), &[&["setup", "openwrt"], more].concat());
+        assert!(run.status.success(), "{more:?}: {}", text(&run.stderr));
+        text(&run.stdout)
+    };
+    for id in ["12d1:14fe", "12d1:1506", "12d1:155e", "12d1:155f", "12d1:15b6", "12d1:1596"] {
+        let said = setup(&["--ids", id]);
+        assert!(said.contains("network.wwan.proto='ncm'") && said.contains("comgt-ncm"), "{id}: {said}");
+        assert!(said.contains("ncm is a guess by ids") && said.contains("--data"), "{id}: {said}");
+    }
+    assert!(setup(&["--ids", "12d1:1526"]).contains("ppp is a guess by ids"));
+    let named = setup(&["--ids", "12d1:14fe", "--data", "ppp"]);
+    assert!(named.contains("network.wwan.proto='3g'") && !named.contains("is a guess by ids"), "{named}");
+    #[cfg(feature = "virtual")]
+    for (stick, proto, guessed) in [
+        ("e3372h-stick-cd", "ncm", true),
+        ("e3276-cd", "ncm", true),
+        ("e3372s-cd", "ncm", true),
+        ("e3372h-hilink", "dhcp", false),
+    ] {
+        let said = setup(&["--virtual", stick]);
+        assert!(said.contains(&format!("network.wwan.proto='{proto}'")), "{stick}: {said}");
+        assert_eq!(said.contains("is a guess by ids"), guessed, "{stick}: {said}");
+    }
+}
+
+#[test]
+fn ids_that_no_profile_switches_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    for (id, said) in [("2222:1000", true), ("12d1:1f01", false), ("12d1:1506", false), ("2c7c:0125", false)]
+    {
+        let run = stickshift(folder.path(), &["setup", "openwrt", "--ids", id, "--data", "ppp"]);
+        let note = text(&run.stdout).contains(&format!("no profile switches {id}"));
+        assert_eq!(note, said, "{id}: {}", text(&run.stdout));
+    }
+}
+
 #[cfg(feature = "virtual")]
 #[test]
 fn openwrt_for_a_stick_that_is_here_is_written_below_a_folder() {

@@ -35,6 +35,8 @@ struct Product {
     qualcomm_download: bool,
     #[serde(default)]
     keeps_ids: bool,
+    #[serde(default)]
+    ncm: bool,
     source: String,
 }
 
@@ -90,7 +92,7 @@ pub(crate) fn tables(text: &str) -> String {
             out,
             "Product {{ id: UsbId::new({vendor:#06x}, {product:#06x}), mode: {mode}, decides: {}, what: {:?}, untyped: &[{}], \
              modem_with_drives: {}, serial_as_rndis: {}, no_stick: {}, android_network: {}, qualcomm_download: {}, \
-             keeps_ids: {} }},",
+             ncm: {}, #[cfg(feature = \"pasted\")] keeps_ids: {} }},",
             row.decides,
             row.what,
             untyped.join(", "),
@@ -99,6 +101,7 @@ pub(crate) fn tables(text: &str) -> String {
             row.no_stick,
             row.android_network,
             row.qualcomm_download,
+            row.ncm,
             row.keeps_ids
         )
         .unwrap();

@@ -163,6 +163,17 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
             entry.key
         ));
     }
+    if args.data.is_none() && seen.is_none() {
+        recipe.notes.push(format!(
+            "{} is a guess by ids: the stick was not seen in modem mode; if it takes data another way, name that with --data",
+            data.code()
+        ));
+    }
+    if entries.is_empty() && seen.is_none() && Data::of_id(id).is_none() {
+        recipe.notes.push(format!(
+            "no profile switches {id}: if it shows a CD-ROM first, `stickshift learn` makes one"
+        ));
+    }
     if dialler == Dialler::Stickshift {
         let file = |(path, text, executable): (&str, &str, bool)| RouterFile {
             path: path.to_owned(),

@@ -30,7 +30,8 @@ struct Product {
     no_stick: bool,
     android_network: bool,
     qualcomm_download: bool,
-    #[cfg_attr(not(feature = "pasted"), allow(dead_code))]
+    ncm: bool,
+    #[cfg(feature = "pasted")]
     keeps_ids: bool,
 }
 
@@ -195,6 +196,11 @@ pub(crate) fn is_qualcomm_download(id: UsbId, interfaces: &[Interface]) -> bool 
 /// Whether the ids are those of Android's network over USB: a telephone that shares its connection, or a stick that runs Android.
 pub fn is_android_network(id: UsbId) -> bool {
     product(id).is_some_and(|row| row.android_network)
+}
+
+/// Whether most sticks with these ids take data by Huawei's NCM.
+pub fn has_huawei_ncm(id: UsbId) -> bool {
+    product(id).is_some_and(|row| row.ncm)
 }
 
 /// What is known about an id, in a few words.

@@ -20,9 +20,9 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use classify::{
-    Classified, KnownIds, NoProfiles, Switching, classify, flash_interface, is_android_network,
-    is_huawei_design, is_stick, makers_of_many_things, other_maker, product_name, stick_makers,
-    takes_qualcomm_firmware, vendor_name,
+    Classified, KnownIds, NoProfiles, Switching, classify, flash_interface, has_huawei_ncm,
+    is_android_network, is_huawei_design, is_stick, makers_of_many_things, other_maker, product_name,
+    stick_makers, takes_qualcomm_firmware, vendor_name,
 };
 
 #[cfg(feature = "pasted")]

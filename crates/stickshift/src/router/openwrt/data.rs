@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::profile::Entry;
 use crate::profile::purpose::{self, Purpose};
-use crate::stick::{Interface, Mode, Stick, UsbId, classify};
+use crate::stick::{Interface, Mode, Stick, UsbId, classify, has_huawei_ncm};
 
 use super::ports::{Found, OPTION_PACKAGE, Ready, SERIAL_PACKAGES, WWAN_PACKAGE, dials, is_qmi, listed};
 
@@ -70,12 +70,8 @@ impl Data {
 
     /// What a stick with these ids takes that is a modem or a router already; none for ids that nobody knows.
     pub fn of_id(id: UsbId) -> Option<Data> {
-        match classify(id, 0, &[]).mode {
-            Mode::Hilink | Mode::HilinkSerial => Some(Data::Hilink),
-            Mode::Modem if is_qmi(id) => Some(Data::Qmi),
-            Mode::Modem => Some(Data::Ppp),
-            _ => None,
-        }
+        let mode = classify(id, 0, &[]).mode;
+        matches!(mode, Mode::Hilink | Mode::HilinkSerial | Mode::Modem).then(|| Data::usual(id))
     }
 
     /// What the ids after the switch stand for most often. Ids do not tell a network interface, so this is a guess to begin with.
@@ -83,6 +79,7 @@ impl Data {
         match classify(target, 0, &[]).mode {
             Mode::Hilink | Mode::HilinkSerial => Data::Hilink,
             _ if is_qmi(target) => Data::Qmi,
+            _ if has_huawei_ncm(target) => Data::Ncm,
             _ => Data::Ppp,
         }
     }
