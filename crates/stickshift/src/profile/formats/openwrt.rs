@@ -280,6 +280,15 @@ fn settings(entry: &Entry, all: &mut Vec<Vec<u8>>, losses: &mut Vec<Loss>) -> Op
         [] if p.mbim == Some(true) => Some("MBIM"),
         [] if p.pantech.is_some_and(|n| n > 0) => Some("Pantech"),
         [] => None,
+        // usbmode sends no message beside a mode.
+        [Method::StandardEject] if !to_send.is_empty() => {
+            let why =
+                "usbmode sends no message beside a mode: its commands for LUN 0 become messages before it";
+            losses.push(loss(entry, "StandardEject", why));
+            to_send.splice(..0, Method::StandardEject.commands().iter().take(2).map(|m| m.to_vec()));
+            p.need_response = Some(true);
+            None
+        }
         [method] => {
             // A method that it has no mode for is the message that the method sends.
             if let (None, Some(message)) = (method.openwrt_name(), method.message()) {
@@ -292,6 +301,9 @@ fn settings(entry: &Entry, all: &mut Vec<Vec<u8>>, losses: &mut Vec<Loss>) -> Op
             return None;
         }
     };
+    if mode.is_some() {
+        to_send.clear();
+    }
     put("mode", mode.map(Value::from));
     put("modeval", p.pantech.filter(|n| *n > 0).map(Value::from));
     let products = if p.target_products.is_empty() {
@@ -337,6 +349,9 @@ fn settings(entry: &Entry, all: &mut Vec<Vec<u8>>, losses: &mut Vec<Loss>) -> Op
                 "TargetClass",
                 "usbmode knows no class to become; its t_class is a condition on the stick as it is",
             ),
+            "message" if mode.is_some() => loss(entry, "message", "usbmode sends no message beside a mode"),
+            // All are sent; a profile has room for three.
+            "message" if methods[..] == [Method::StandardEject] => continue,
             "no-mbim-check" => loss(entry, "NoMBIMCheck", "usbmode never checks for MBIM"),
             "pantech-mode" if entry.parameters.pantech == Some(0) => {
                 loss(entry, "PantechMode", "a method that is explicitly off is just left out")

@@ -66,7 +66,9 @@ fn round_trip(format: Format) -> Vec<(String, usize)> {
             Err(error) => panic!("{}: {error:?}", entry.key),
         };
         let mut entry = entry;
-        if exported.notes.iter().any(|note| note.starts_with("NeedResponse is added")) {
+        let lists_eject =
+            format == Format::Openwrt && exported.losses.iter().any(|l| l.what == "StandardEject");
+        if lists_eject || exported.notes.iter().any(|note| note.starts_with("NeedResponse is added")) {
             entry.parameters.need_response = Some(true);
         }
         let lost: BTreeSet<&str> = exported.losses.iter().map(|l| l.what.as_str()).collect();
@@ -107,6 +109,7 @@ fn what_each_format_loses_of_every_entry() {
     assert_eq!(
         round_trip(Format::Openwrt),
         counts(&[
+            ("StandardEject", 8),
             ("TargetClass", with_class),
             ("entry", alone),
             ("name", all - alone),
@@ -143,6 +146,34 @@ fn usbmodes_quirks_are_named() {
     assert!(exported.losses.iter().any(|l| l.what == "TargetClass" && l.why.contains("t_class")));
     let k3772 = builtin::lookup("12d1:1526".parse().unwrap()).next().unwrap();
     assert_eq!(export(&[k3772], Format::Openwrt).unwrap().notes, [""; 0]);
+}
+
+/// A mode of usbmode sends its own bytes alone; without one it sends the list.
+#[test]
+fn usbmode_gets_no_message_beside_a_mode() {
+    let sent = |settings: &str| {
+        let text = format!("DefaultVendor=0x12d1\nDefaultProduct=0xfff0\n{settings}\n");
+        let entry = import(text.as_bytes(), "").unwrap().entries.remove(0);
+        let exported = export(&[entry], Format::Openwrt).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&exported.bytes).unwrap();
+        let found = import(&exported.bytes, "").unwrap().entries.remove(0).parameters.summary();
+        let lost: Vec<String> = exported.losses.into_iter().map(|l| l.what).collect();
+        (json["messages"].clone(), json["devices"]["12d1:fff0"]["*"].clone(), found, lost)
+    };
+    let [first, second, ..] = Method::StandardEject.commands() else { panic!() };
+    let [first, second] = [first, second].map(|command| crate::hex::encode(command));
+    let (messages, device, found, lost) = sent("StandardEject=1\nMessageContent=\"5553\"");
+    assert_eq!(messages, serde_json::json!([first, second, "5553"]));
+    assert_eq!(device, serde_json::json!({"msg": [0, 1, 2], "response": true}));
+    assert_eq!((found.as_str(), lost), ("StandardEject, message", vec!["StandardEject".to_owned()]));
+    let (messages, ..) = sent("StandardEject=1\nMessageContent=\"5553\"\nMessageContent2=\"5554\"");
+    assert_eq!(messages, serde_json::json!([first, second, "5553", "5554"]));
+    let (messages, device, _, lost) = sent("StandardEject=1");
+    assert_eq!((messages, device), (serde_json::json!([]), serde_json::json!({"mode": "StandardEject"})));
+    assert!(lost.is_empty(), "{lost:?}");
+    let (messages, device, _, lost) = sent("HuaweiMode=1\nMessageContent=\"5553\"");
+    assert_eq!((messages, device), (serde_json::json!([]), serde_json::json!({"mode": "Huawei"})));
+    assert!(lost.iter().any(|what| what == "message"), "{lost:?}");
 }
 
 #[test]

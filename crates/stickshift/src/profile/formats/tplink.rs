@@ -449,8 +449,9 @@ pub(super) fn emit_table(entries: &[Entry]) -> Export {
     for entry in entries {
         let Some((id, options)) = said(entry, &mut losses) else { continue };
         waiting.extend(is_made_to_wait(entry, &options).then(|| entry.key.to_string()));
-        // Unlike an option string, a block has room for the targets.
-        losses.retain(|l| l.entry != entry.key.to_string() || l.what != "Target");
+        // Unlike an option string, a block has lines for these.
+        let has_lines = |what: &str| matches!(what, "Target" | "CheckSuccess" | "NoDriverLoading");
+        losses.retain(|l| l.entry != entry.key.to_string() || !has_lines(&l.what));
         let number = match counts.iter_mut().find(|(known, _)| *known == id) {
             Some((_, count)) => {
                 *count += 1;
@@ -463,15 +464,17 @@ pub(super) fn emit_table(entries: &[Entry]) -> Export {
         };
         let name = format!("{:04x}_{:04x}_{number}", id.vendor, id.product);
         let p = &entry.parameters;
-        let targets = Parameters {
+        let lines = Parameters {
             target_vendor: p.target_vendor,
             target_product: p.target_product,
             target_products: p.target_products.clone(),
             target_class: p.target_class,
+            check_success_s: p.check_success_s,
+            no_driver_loading: p.no_driver_loading,
             ..Parameters::default()
         };
         let mut block = format!("[start_{name}]\n");
-        block.push_str(&usb_modeswitch::assignments(&targets));
+        block.push_str(&usb_modeswitch::assignments(&lines));
         let letters: Vec<&str> = options.split(' ').collect();
         let mut words = letters.iter();
         while let Some(word) = words.next() {
@@ -486,6 +489,7 @@ pub(super) fn emit_table(entries: &[Entry]) -> Export {
                 "-i" => block.push_str(&format!("Interface=0x{}\n", value())),
                 "-u" => block.push_str(&format!("Configuration={}\n", value())),
                 "-a" => block.push_str(&format!("AltSetting=0x{}\n", value())),
+                "-w" => block.push_str(&format!("ReleaseDelay={}\n", value())),
                 "-n" => block.push_str("NeedResponse=1\n"),
                 "-R" => block.push_str("ResetUSB=1\n"),
                 mode => block.push_str(&format!("MessageContent=\"{mode}\"\n")),

@@ -195,11 +195,12 @@ pub(super) fn emit(entry: &Entry) -> (Option<String>, Vec<Loss>) {
     words.extend(p.interface.filter(|n| *n > 0).map(|n| format!("-i {n:02x}")));
     words.extend(p.configuration.filter(|n| *n > 0).map(|n| format!("-u {n:x}")));
     words.extend(p.alt_setting.map(|n| format!("-a {n:02x}")));
+    words.extend(p.release_delay_ms.map(|n| format!("-w {n}")));
     if p.reset_usb == Some(true) {
         words.push("-R".to_owned());
     }
 
-    if words.is_empty() {
+    if words.iter().all(|word| word.starts_with("-w")) {
         lose("entry", "there is nothing to send, and the file cannot say that a stick is to be left alone");
         return (None, losses);
     }
@@ -207,7 +208,6 @@ pub(super) fn emit(entry: &Entry) -> (Option<String>, Vec<Loss>) {
     let carried = parse(&text).unwrap_or_default();
     let mut lost: Vec<(String, &str)> = Vec::new();
     for key in lost_keys(&p.clone().with_named_methods(), &carried) {
-        let no_option = "usb_modeswitch 1.1.9 has no such option";
         let is_default = match key.as_str() {
             "off" => true,
             "need-response" => p.need_response == Some(false),
@@ -215,6 +215,11 @@ pub(super) fn emit(entry: &Entry) -> (Option<String>, Vec<Loss>) {
             "configuration" => p.configuration == Some(0),
             "reset-usb" => p.reset_usb == Some(false),
             "pantech-mode" => p.pantech == Some(0),
+            "wait-before-s" => p.wait_before_s == Some(0),
+            "check-success-s" => p.check_success_s == Some(0),
+            "mbim" => p.mbim == Some(false),
+            "no-mbim-check" => p.no_mbim_check == Some(false),
+            "no-driver-loading" => p.no_driver_loading == Some(false),
             _ => false,
         };
         let (what, why) = match key.as_str() {
@@ -225,12 +230,18 @@ pub(super) fn emit(entry: &Entry) -> (Option<String>, Vec<Loss>) {
             "pantech-mode" => {
                 ("PantechMode", "waiting becomes detaching the driver, which is what makes the stick switch")
             }
-            "wait-before-s" => ("WaitBefore", no_option),
-            "release-delay-ms" => ("ReleaseDelay", no_option),
-            "check-success-s" => ("CheckSuccess", no_option),
-            "no-mbim-check" => ("NoMBIMCheck", no_option),
-            "no-driver-loading" => ("NoDriverLoading", no_option),
-            "mbim" => ("MBIM", no_option),
+            "wait-before-s" => {
+                ("WaitBefore", "usb_modeswitch itself never waits: its wrapper does, and the router has none")
+            }
+            "check-success-s" => (
+                "CheckSuccess",
+                "the router looks for the new device itself, and ends usb_modeswitch after eight seconds",
+            ),
+            "no-mbim-check" => ("NoMBIMCheck", "usb_modeswitch 1.1.9 never looks for MBIM"),
+            "no-driver-loading" => {
+                ("NoDriverLoading", "it is a line of configuration files; no option stands for it")
+            }
+            "mbim" => ("MBIM", "usb_modeswitch 1.1.9 does not know MBIM"),
             "message" if methods[..] == [Method::StandardEject] => (
                 "message",
                 "eject takes two of the three messages that can be sent: of the others only the first is",

@@ -8,7 +8,6 @@ fn what_tp_links_formats_lose() {
     let both = [
         ("CheckSuccess", 1),
         ("PantechMode", 1),
-        ("ReleaseDelay", 1),
         ("StandardEject", 185),
         ("Target", 449),
         ("WaitBefore", 6),
@@ -21,7 +20,7 @@ fn what_tp_links_formats_lose() {
     assert_eq!(round_trip(Format::TplinkBin), counts(&both));
     let table: Vec<(&str, usize)> = both
         .into_iter()
-        .filter(|(name, _)| *name != "Target")
+        .filter(|(name, _)| !matches!(*name, "Target" | "CheckSuccess"))
         .map(|(name, count)| (name, if name == "name" { 496 } else { count }))
         .collect();
     assert_eq!(round_trip(Format::TplinkTable), counts(&table));
@@ -191,6 +190,36 @@ fn the_router_sends_the_numbers_that_are_meant() {
     }
     let (options, losses) = tplink_options::emit(&with_request([0x40, 0x55, 1, 0xff, 0, 0, 0, 0]));
     assert!(options.is_none() && losses.iter().any(|l| l.what == "entry"));
+}
+
+/// TP-Link's usb_modeswitch 1.1.9 has options for some times, lines for others, and nothing for what its wrapper or later versions do.
+#[test]
+fn what_usb_modeswitch_1_1_9_has_is_carried_and_the_rest_has_its_reason() {
+    let text = "DefaultVendor=0x1a8d\nDefaultProduct=0x1000\nStandardEject=1\nReleaseDelay=4000\nWaitBefore=2\nCheckSuccess=40\n\
+        NoMBIMCheck=1\nNoDriverLoading=1\n";
+    let entry = import(text.as_bytes(), "").unwrap().entries.remove(0);
+    let sent = |format| {
+        let exported = export(std::slice::from_ref(&entry), format).unwrap();
+        let found = import(&exported.bytes, "").unwrap().entries.remove(0).parameters;
+        let why = |what: &str| exported.losses.iter().find(|l| l.what == what).map(|l| l.why.clone());
+        let whys = ["ReleaseDelay", "WaitBefore", "CheckSuccess", "NoMBIMCheck", "NoDriverLoading"].map(why);
+        (found, whys.map(Option::unwrap_or_default))
+    };
+    let (found, [release, wait, check, mbim, loading]) = sent(Format::TplinkBin);
+    assert_eq!((found.release_delay_ms, release.as_str()), (Some(4000), ""));
+    assert!(tplink_options::emit(&entry).0.unwrap().ends_with(" -w 4000"));
+    for (why, word) in
+        [(wait, "wrapper"), (check, "eight seconds"), (mbim, "never looks"), (loading, "configuration")]
+    {
+        assert!(why.contains(word), "{why}");
+    }
+    let (found, [release, wait, check, mbim, loading]) = sent(Format::TplinkTable);
+    assert_eq!(
+        (found.release_delay_ms, found.check_success_s, found.no_driver_loading),
+        (Some(4000), Some(40), Some(true))
+    );
+    assert_eq!([release, check, loading], ["", "", ""]);
+    assert!(wait.contains("wrapper") && mbim.contains("never looks"), "{wait} {mbim}");
 }
 
 #[test]
