@@ -40,8 +40,9 @@ pub(crate) fn remake() -> Result<(), String> {
     let mut modems = Modems::new();
     let aliases = vm::kernel_modules()?.join("modules.alias");
     aliases_of(&read(&aliases)?, &mut modems);
-    let rules = rules()?;
-    rules_of(&rules, &mut modems);
+    for file in rules()? {
+        rules_of(&file, &mut modems);
+    }
     let table = table(&modems);
     let path = root().join(TO);
     fs::write(&path, &table).map_err(|e| format!("{TO}: {e}"))?;
@@ -53,8 +54,8 @@ fn read(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))
 }
 
-/// The rules of ModemManager, one file after another.
-fn rules() -> Result<String, String> {
+/// The rules of ModemManager, file by file.
+fn rules() -> Result<Vec<String>, String> {
     let folder = target("modemmanager")?;
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
@@ -70,11 +71,7 @@ fn rules() -> Result<String, String> {
     for package in listed(&folder)? {
         run("dpkg", &["-x", &package.to_string_lossy(), &folder.to_string_lossy()])?;
     }
-    let mut text = String::new();
-    for file in listed(&folder.join("lib/udev/rules.d"))? {
-        text += &read(&file)?;
-    }
-    Ok(text)
+    listed(&folder.join("lib/udev/rules.d"))?.iter().map(|file| read(file)).collect()
 }
 
 /// Lines such as `alias usb:v2C7Cp0125d*dc*dsc*dp*ic*isc*ip*in04* qmi_wwan`.
@@ -100,6 +97,8 @@ fn aliases_of(text: &str, modems: &mut Modems) {
 
 /// Lines such as `ATTRS{idVendor}=="2c7c", ATTRS{idProduct}=="0125", ENV{.MM_USBIFNUM}=="01", .. ENV{ID_MM_PORT_TYPE_GPS}="1"`.
 fn rules_of(text: &str, modems: &mut Modems) {
+    // Out of drivers for Windows, which list every port that is not for dialling: whether it takes AT commands is not told.
+    let untold = text.contains("may be either AT-capable or not");
     let mut tagged: BTreeMap<String, Vec<(u8, String)>> = BTreeMap::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let value = |key: &str| line.split_once(key)?.1.split('"').next().map(str::to_lowercase);
@@ -130,6 +129,7 @@ fn rules_of(text: &str, modems: &mut Modems) {
             };
             let role = match kind.as_str() {
                 _ if dials => "modem",
+                "AT_SECONDARY" if untold => "serial",
                 "AT_PRIMARY" | "AT_SECONDARY" => "pcui",
                 "GPS" => "gps",
                 "QCDM" => "diag",
@@ -177,10 +177,16 @@ mod tests {
             &(rule("01", "AT_SECONDARY") + &rule("03", "AT_PRIMARY") + &rule("00", "QCDM")),
             &mut modems,
         );
+        let of_windows = rule("01", "AT_SECONDARY") + &rule("03", "AT_PRIMARY");
+        rules_of(
+            &("# aux ports that may be either AT-capable or not\n".to_owned()
+                + &of_windows.replace("0031", "0032")),
+            &mut modems,
+        );
         let table = table(&modems);
         assert_eq!(
             table.strip_prefix(HEAD).unwrap(),
-            "19d2:0031\t-\t0=diag 1=pcui 3=modem\n2c7c:0125\toption,qmi_wwan\t4=network\n"
+            "19d2:0031\t-\t0=diag 1=pcui 3=modem\n19d2:0032\t-\t1=serial 3=modem\n2c7c:0125\toption,qmi_wwan\t4=network\n"
         );
     }
 }

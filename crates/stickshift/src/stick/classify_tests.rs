@@ -261,6 +261,21 @@ fn an_order_that_does_not_fit_leaves_the_ports_to_the_lists() {
 }
 
 /// The kernel's log names but some interfaces of an EC25.
+/// A list out of drivers for Windows names every port that is not for dialling, whether it takes AT commands or not.
+#[test]
+fn ports_that_a_list_calls_auxiliary_are_not_told() {
+    use Role::{Modem, Pcui, Serial};
+    for (id, roles) in [
+        ("1bbb:0017", &[Serial, Serial, Serial, Serial, Modem][..]),
+        ("1c9e:9605", &[Serial, Serial, Serial, Modem]),
+        ("0b3c:c005", &[Serial, Serial, Serial, Serial, Modem, Serial]),
+        ("19d2:0031", &[Pcui, Modem, Role::Network]),
+    ] {
+        let known = crate::stick::usual_interfaces(id.parse().unwrap());
+        assert_eq!(known.iter().map(|i| i.role).collect::<Vec<_>>(), roles, "{id}");
+    }
+}
+
 #[test]
 fn ports_are_not_counted_where_some_are_not_seen() {
     let some = [Interface::new(2, UNTYPED), Interface::new(3, UNTYPED)];
