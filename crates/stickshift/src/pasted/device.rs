@@ -218,7 +218,8 @@ impl PastedDevice {
     /// Sets the interfaces aside that lack endpoints which others of a cut text have: what they would be taken for is another thing.
     pub(super) fn set_cut_off_aside(&mut self) {
         let shown = self.shown().map(|shown| shown.value);
-        let shows_endpoints = |format: &Format| matches!(format, Format::LsusbVerbose | Format::Usbconfig);
+        let shows_endpoints =
+            |format: &Format| matches!(format, Format::LsusbVerbose | Format::Usbconfig | Format::Viewer);
         let whole = self.formats.iter().any(shows_endpoints);
         for (index, configuration) in self.configurations.iter_mut().enumerate() {
             let is_shown = Some(configuration.value) == shown;

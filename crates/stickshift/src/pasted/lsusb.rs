@@ -2,6 +2,7 @@
 
 use super::lines::Line;
 use super::number::{bcd, byte, id, leading, string, text_after, word};
+use super::viewers::Viewer;
 use super::{
     Format, MOST_CONFIGURATIONS, MOST_ENDPOINTS, MOST_INTERFACES, PastedDevice, Reader, USUAL_POWER,
     configuration,
@@ -32,11 +33,12 @@ enum Section {
 pub(super) struct Verbose {
     section: Section,
     /// The device that the next descriptors are of.
-    device: Option<usize>,
+    pub(super) device: Option<usize>,
     /// Its line was seen, and nothing of its descriptors.
     fresh: bool,
     /// The lines are of FreeBSD's usbconfig.
     pub(super) of_usbconfig: bool,
+    pub(super) viewer: Viewer,
     /// What was seen of the interface that the next lines are of.
     interface: Option<Begun>,
 }
@@ -135,6 +137,9 @@ impl Reader {
             self.extra(&bytes);
             return true;
         }
+        if self.viewer_line(text) {
+            return true;
+        }
         if let Some(begun) = text.strip_suffix(':').filter(|t| !t.is_empty()) {
             return self.heading(begun);
         }
@@ -146,7 +151,7 @@ impl Reader {
         self.field(key, value.trim_start_matches([' ', '\t', '=']).trim_end())
     }
 
-    fn heading(&mut self, heading: &str) -> bool {
+    pub(super) fn heading(&mut self, heading: &str) -> bool {
         let section = match heading {
             "Device Descriptor" => {
                 self.end_functional();
@@ -193,7 +198,11 @@ impl Reader {
             self.verbose.device.into_iter().for_each(|index| self.listed(index));
         }
         let device = self.devices.get_mut(self.verbose.device?)?;
-        device.is_in(if self.verbose.of_usbconfig { Format::Usbconfig } else { Format::LsusbVerbose });
+        device.is_in(match &self.verbose {
+            Verbose { of_usbconfig: true, .. } => Format::Usbconfig,
+            Verbose { viewer: Viewer { seen: true, .. }, .. } => Format::Viewer,
+            _ => Format::LsusbVerbose,
+        });
         Some(device)
     }
 
@@ -275,7 +284,7 @@ impl Reader {
         self.verbose_configuration()?.interfaces.last_mut()
     }
 
-    fn field(&mut self, key: &str, value: &str) -> bool {
+    pub(super) fn field(&mut self, key: &str, value: &str) -> bool {
         let number = leading(value);
         // Such a line is enough to begin a device whose head was cut off.
         if matches!(key, "idVendor" | "idProduct") && self.verbose.section == Section::Other {
@@ -423,7 +432,9 @@ impl Reader {
             "bConfigurationValue" => configuration.value = byte(number).unwrap_or(1),
             "bmAttributes" => configuration.attributes = byte(number).unwrap_or(0x80),
             "MaxPower" | "bMaxPower" => {
-                configuration.max_power = byte(number.map(|ma| ma / 2)).unwrap_or(USUAL_POWER);
+                // lsusb writes milliamperes; the byte of the descriptor counts two of them.
+                let unit = if value.starts_with("0x") { 1 } else { 2 };
+                configuration.max_power = byte(number.map(|n| n / unit)).unwrap_or(USUAL_POWER);
             }
             _ => {}
         }

@@ -36,6 +36,7 @@ mod tree;
 mod udev;
 mod usb_devices;
 mod usbconfig;
+mod viewers;
 mod web;
 mod windows;
 mod without_ids;
@@ -92,6 +93,8 @@ pub enum Format {
     Hwinfo,
     /// FreeBSD's `usbconfig`.
     Usbconfig,
+    /// USBView, USB Device Tree Viewer, USBlyzer, pyusb: descriptors.
+    Viewer,
     /// stickshift's own report.
     Report,
 }
@@ -99,7 +102,10 @@ pub enum Format {
 impl Format {
     /// Whether it shows every interface of a device, used or not.
     pub fn shows_all(self) -> bool {
-        matches!(self, Format::UsbDevices | Format::Report | Format::LsusbVerbose | Format::LsusbTree)
+        matches!(
+            self,
+            Format::UsbDevices | Format::Report | Format::LsusbVerbose | Format::LsusbTree | Format::Viewer
+        )
     }
 
     /// The command that prints it.
@@ -118,6 +124,7 @@ impl Format {
             Format::Udev => "udevadm info",
             Format::Hwinfo => "hwinfo",
             Format::Usbconfig => "usbconfig",
+            Format::Viewer => "USBView or the like",
             Format::Report => "stickshift report",
         }
     }

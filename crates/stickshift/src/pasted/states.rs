@@ -164,10 +164,11 @@ impl Reader {
             if let (false, Some(other), None) = (told(bare), others.next(), others.next())
                 && told(&self.devices[other])
             {
-                let name = self.devices[index].listed_as.take();
+                let bare = self.devices[index].clone();
                 let device = &mut self.devices[other];
-                device.listed_as = device.listed_as.take().or(name);
-                device.is_in(Format::Lsusb);
+                device.listed_as = device.listed_as.take().or(bare.listed_as);
+                device.release = device.release.or(bare.release);
+                bare.formats.into_iter().for_each(|format| device.is_in(format));
                 self.devices.remove(index);
             }
         }

@@ -1,7 +1,7 @@
 //! `udevadm info`: the properties of a node, or with `-a` the attributes of it and of what it hangs on. And openSUSE's `hwinfo`, which tells the
 //! same under other names.
 
-use super::number::{bcd, hex, id, string};
+use super::number::{bcd, byte, hex, id, string};
 use super::{Format, PastedDevice, Reader, class_of_driver};
 use crate::stick::{Place, UsbId};
 
@@ -31,6 +31,8 @@ struct Block {
     maker: Option<String>,
     model: Option<String>,
     driver: Option<String>,
+    /// bInterfaceClass, bInterfaceSubClass, bInterfaceProtocol.
+    class: [Option<u8>; 3],
     /// Where in the kernel's tree: its last part names a port or a network interface.
     node: Option<String>,
 }
@@ -103,7 +105,11 @@ impl Reader {
         device.product = device.product.take().or(block.model);
         let Some(interface) = block.interface else { return };
         let attached = device.attached(interface);
-        attached.class = attached.class.or(block.driver.as_deref().and_then(class_of_driver));
+        let class = match block.class {
+            [Some(class), Some(subclass), Some(protocol)] => Some([class, subclass, protocol]),
+            _ => None,
+        };
+        attached.class = class.or(attached.class).or(block.driver.as_deref().and_then(class_of_driver));
         attached.driver = attached.driver.take().or(block.driver.map(Some));
         let Some(node) = block.node else { return };
         match () {
@@ -185,6 +191,11 @@ impl Block {
             ("bcdDevice", false) => self.release = id(value).or_else(|| bcd(value)),
             ("manufacturer", false) => self.maker = string(value),
             ("product", false) => self.model = string(value),
+            // Only those of the interface that was asked about stand before the ids.
+            ("bInterfaceNumber", false) => self.interface = self.interface.or(byte(hex(value))),
+            ("bInterfaceClass", false) => self.class[0] = byte(hex(value)),
+            ("bInterfaceSubClass", false) => self.class[1] = byte(hex(value)),
+            ("bInterfaceProtocol", false) => self.class[2] = byte(hex(value)),
             ("DRIVER" | "DRIVERS", false) if self.driver.is_none() => {
                 let driver = value.trim_end_matches("_serial");
                 self.driver = class_of_driver(value).and_then(|_| string(driver));
