@@ -475,7 +475,7 @@ impl ImageReport {
             file: file.to_owned(),
             kind: "firmware",
             form: image.form.code(),
-            form_words: image.form.words(),
+            form_words: image.form.words(image.partitions.len()),
             size: image.size,
             offset: image.start(),
             content: image.kind().map(|kind| {

@@ -45,11 +45,12 @@ impl Form {
         matches!(self, Form::Split | Form::Store)
     }
 
-    /// The form in words.
-    pub fn words(self) -> &'static str {
+    /// The form in words, of a file with so many partitions.
+    pub fn words(self, partitions: usize) -> &'static str {
         match self {
             Form::Image => "firmware image",
             Form::Embedded => "firmware image inside another file",
+            Form::Split if partitions > 1 => "several partitions without a file header",
             Form::Split => "single partition without a file header (.fw)",
             Form::Store => "single partition stored by qhuaweiflash",
             Form::Directory => "folder of raw partitions",

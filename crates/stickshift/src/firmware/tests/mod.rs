@@ -424,6 +424,11 @@ fn single_partitions_in_both_forms() {
     let fw = partition(0x0011_0000, &noise(2, 333), 64);
     let mut image = open(fw.clone()).unwrap();
     assert_eq!((image.form, image.kind()), (Form::Split, None));
+    assert!(image.form.words(image.partitions.len()).starts_with("single partition without"));
+    let two = image_of(0, &[fw.clone(), partition(0x0020_0000, &noise(3, 333), 64)]);
+    let several = open(two[92..].to_vec()).unwrap();
+    assert_eq!((several.form, several.partitions.len()), (Form::Split, 2));
+    assert_eq!(several.form.words(2), "several partitions without a file header");
     assert_eq!(payload(&mut image, 0), noise(2, 333));
     assert_eq!(findings(&fw), []);
     let stored = image_of(0x0d, &[fw]);
