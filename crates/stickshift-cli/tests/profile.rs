@@ -465,3 +465,26 @@ fn a_command_line_of_usb_modeswitch_in_one_word_is_a_text_and_no_option() {
     let run = stickshift(folder.path(), &["sms", "send", "profile", "-v 12"]);
     assert_eq!(run.status.code(), Some(2), "of other verbs nothing is changed");
 }
+
+#[test]
+fn a_folder_is_checked_without_what_package_managers_left_and_the_help_is_no_second_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = "MessageContent=\"55534243123456780000000000000011062000000101000100000000000000\"\n";
+    for name in ["12d1:1f01", "12d1:1446.dpkg-old", "12d1:1446.rpmsave", "12d1:1446~", "12d1:1446-opkg"] {
+        fs::write(folder.path().join(name), message).unwrap();
+    }
+    let run = stickshift(folder.path(), &["profile", "check", "."]);
+    let said = text(&run.stdout) + &text(&run.stderr);
+    assert!(run.status.success() && said.contains("12d1:1f01") && !said.contains("12d1:1446"), "{said}");
+    // Who names it means it.
+    let run = stickshift(folder.path(), &["profile", "check", "12d1:1446~"]);
+    assert_eq!(run.status.code(), Some(5), "{}", text(&run.stdout));
+    fs::write(folder.path().join("12d1:1446"), "MessageContent=\"555\"\n").unwrap();
+    fs::write(folder.path().join("cut.bin"), b"\x1f\x8b\x08 no archive").unwrap();
+    for what in [&["."][..], &["12d1:1446"], &["cut.bin"]] {
+        let run = stickshift(folder.path(), &[&["profile", "check"], what].concat());
+        let said = text(&run.stderr);
+        assert_eq!(run.status.code(), Some(5), "{what:?}: {said}");
+        assert!(said.contains("help:") && !said.contains("profile check"), "{what:?}: {said}");
+    }
+}

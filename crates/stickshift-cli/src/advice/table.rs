@@ -351,7 +351,7 @@ pub(crate) const ROWS: &[Row] = &[
         &["profile"],
         Kind::FileCorrupt,
         "the file does not keep to its format",
-        "`stickshift profile check FILE` shows what can be read; get the file again from where you have it",
+        "get the file again from where you have it",
     ),
     any(
         &["at", "hilink", "identify", "network", "pin", "ports", "signal", "sms", "ussd", "list", "doctor"],

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use stickshift::clean;
 use stickshift::error::{Detail, Error, ErrorKind, Result};
 use stickshift::profile::formats::{self, Export, Format, Import, Refused, usb_modeswitch};
-use stickshift::profile::{Candidate, Catalogue, Entry, Key, Origin, check};
+use stickshift::profile::{Candidate, Catalogue, Entry, Key, Origin, check, is_left_behind};
 use stickshift::stick::{KnownIds, UsbId};
 
 use crate::context::Context;
@@ -163,6 +163,8 @@ fn show(context: &Context, what: &str) -> Result<()> {
     Ok(())
 }
 
+const CORRECT: &str = "correct in an editor what is named, then check it again";
+
 fn check(context: &Context, paths: &[PathBuf]) -> Result<()> {
     let mut checked = Vec::new();
     // What lies in a folder may be anything; who names a file means a profile.
@@ -183,13 +185,17 @@ fn check(context: &Context, paths: &[PathBuf]) -> Result<()> {
     // A file by itself is named as it always was; among others it is one line.
     let alone = (checked.len() == 1).then(|| checked[0].error.take()).flatten();
     if let Some(error) = alone {
+        // The advice for texts names this verb.
+        if error.has(&Detail::InText) && error.next_step().is_none() {
+            return Err(error.detail(Detail::NextStep(CORRECT)));
+        }
         return Err(error);
     }
     context.output.finish(&Check { files: checked });
     if unusable > 0 {
         let what = "not every profile can work as it stands";
         let error = Error::new(ErrorKind::FileCorrupt, what).detail(Detail::InText);
-        return Err(error.with("files", unusable));
+        return Err(error.detail(Detail::NextStep(CORRECT)).with("files", unusable));
     }
     if read == 0 {
         return Err(Error::new(
@@ -215,7 +221,8 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(path).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        if path.is_file() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.is_file() && !is_left_behind(&name) {
             found.push(path);
         }
     }

@@ -37,6 +37,11 @@ struct Layer {
     entries: Vec<(String, Entry)>,
 }
 
+/// Whether a file of this name is what package managers and editors leave beside one that was changed.
+pub fn is_left_behind(name: &str) -> bool {
+    name.ends_with('~') || [".dpkg", ".rpm", ".apk-new", "-opkg"].iter().any(|mark| name.contains(mark))
+}
+
 /// All the entries there are, overlays over the built-in ones.
 #[derive(Default)]
 pub struct Catalogue {
@@ -58,8 +63,7 @@ impl Catalogue {
         for overlay in overlays {
             let mut entries = Vec::new();
             for (name, text) in &overlay.files {
-                // What package managers leave beside a file that was changed.
-                if name.contains(".dpkg") || name.contains(".rpm") {
+                if is_left_behind(name) {
                     continue;
                 }
                 let file = format!("{}/{name}", overlay.folder);

@@ -36,7 +36,7 @@ pub mod methods;
 pub mod parameters;
 pub mod purpose;
 
-pub use catalogue::{Catalogue, Overlay, Problem};
+pub use catalogue::{Catalogue, Overlay, Problem, is_left_behind};
 pub use entry::Entry;
 pub use key::{Attribute, Key, Product, Qualifier};
 pub use matching::{Attributes, Candidate, Choice, Origin, Scsi};

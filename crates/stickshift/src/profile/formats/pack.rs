@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::profile::formats::exchange::{Export, Format, Import, Warning, loss};
 use crate::profile::formats::{decode_text, usb_modeswitch};
-use crate::profile::{Entry, Key};
+use crate::profile::{Entry, Key, is_left_behind};
 
 const BLOCK: usize = 512;
 /// The largest archive that is unpacked; the real one has 600 KB.
@@ -34,7 +34,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Import> {
             warn(0, what);
             continue;
         }
-        let key = match Key::from_file_name(name.rsplit('/').next().unwrap_or_default()) {
+        let file_name = name.rsplit('/').next().unwrap_or_default();
+        if is_left_behind(file_name) {
+            continue;
+        }
+        let key = match Key::from_file_name(file_name) {
             Ok((key, _)) => key,
             Err(what) => {
                 warn(0, what.to_owned());
@@ -190,7 +194,7 @@ fn checksum(header: &[u8]) -> usize {
     sum - own + 8 * usize::from(b' ')
 }
 
-fn header(name: &str, size: usize) -> [u8; BLOCK] {
+pub(super) fn header(name: &str, size: usize) -> [u8; BLOCK] {
     let mut header = [0; BLOCK];
     header[..name.len()].copy_from_slice(name.as_bytes());
     header[100..108].copy_from_slice(b"0000644\0");

@@ -217,6 +217,21 @@ fn the_rules_of_udev_name_ids() {
 }
 
 #[test]
+fn what_package_managers_and_editors_left_in_an_archive_is_passed_over() {
+    let text = b"MessageContent=\"5553\"\n";
+    let mut tar = Vec::new();
+    for name in ["x/1c9e:f000.dpkg-old", "1c9e:f000.rpmsave", "1c9e:f000~", "1c9e:f000-opkg", "12d1:1f01"] {
+        tar.extend(pack::header(name, text.len()));
+        tar.extend(text);
+        tar.resize(tar.len().next_multiple_of(512), 0);
+    }
+    tar.resize(tar.len() + 1024, 0);
+    let found = import(&tar, "x.tar").unwrap();
+    assert_eq!((found.entries.len(), found.warnings.len()), (1, 0), "{:?}", found.warnings);
+    assert_eq!(found.entries[0].key.to_string(), "12d1:1f01");
+}
+
+#[test]
 fn a_bomb_is_not_unpacked() {
     use std::io::Write;
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

@@ -11,7 +11,7 @@
 
 use std::fmt::Write as _;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::profile::formats::exchange::{Export, Format, Import, Loss, Refused, Warning, loss};
 pub use crate::profile::formats::tplink_cipher::seal_bin;
 use crate::profile::formats::tplink_cipher::{KEYS, decrypt, encrypt};
@@ -120,7 +120,9 @@ pub(super) fn parse_records(text: &str) -> Result<Vec<Record>> {
         return Err(corrupt("there is no entry in this file"));
     }
     if records.len() > MAX_ENTRIES {
-        return Err(corrupt("the router takes at most four entries").with("entries", records.len()));
+        let next = "write one with four of them at most: `stickshift profile convert 12d1:1f01 19d2:2000 --to tplink`";
+        let error = corrupt("the router takes at most four entries").detail(Detail::NextStep(next));
+        return Err(error.with("entries", records.len()));
     }
     Ok(records)
 }

@@ -178,6 +178,16 @@ fn two_entries_of_one_name_in_a_tp_link_file_are_named() {
 }
 
 #[test]
+fn a_file_of_more_than_four_says_what_to_do() {
+    let text: String = (1..=6)
+        .map(|n| format!("index={n}\r\nvendor=A\r\nmodel=B{n}\r\nvid=12d1\r\npid=100{n}\r\nmsg=-H\r\n"))
+        .collect();
+    let bytes = tplink::seal_bin(&format!("[TP-3G]\r\n{text}")).unwrap();
+    let error = import(&bytes, "six.bin").unwrap_err();
+    assert!(error.next_step().is_some_and(|next| next.contains("profile convert")), "{error:?}");
+}
+
+#[test]
 fn the_router_sends_the_numbers_that_are_meant() {
     // It counts the high byte of a number 255 times.
     for (number, written) in [(0x00ff_u16, "ff00"), (0x0100, "0101"), (0x1234, "4612"), (0xff00, "ffff")] {
