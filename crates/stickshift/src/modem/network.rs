@@ -11,7 +11,7 @@ use crate::modem::gather::Gather;
 use crate::modem::look::Seen;
 use crate::modem::{Modem, Reception, Way};
 use crate::stick::radio::{ALL_LTE, ALL_OTHER, Order, Technology};
-use crate::wire::mbim::basic::Registration;
+use crate::wire::mbim::basic::{RegisterState, Registration};
 
 /// What the radio may use. Sticks of the last generation have no LTE bands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -423,15 +423,24 @@ impl Modem<'_> {
         {
             return Err(self.fails(ErrorKind::Usage, "not a network number: five or six digits"));
         }
-        let is_it = |told: &Registration| match number {
-            Some(number) => told.manual == Some(true) && told.provider_id == number,
+        // Chosen is not registered.
+        let is_there = |told: &Registration| match number {
+            Some(number) => {
+                told.manual == Some(true) && told.provider_id == number && told.state.is_registered()
+            }
             None => told.manual == Some(false),
         };
         let before = self.only_mbim("networks")?.run_if_known(&mbim::registration())?;
         let error = match self.only_mbim("networks")?.run(&mbim::register(number)) {
-            Ok(told) if is_it(&told) => return Ok(true),
+            Ok(told) if is_there(&told) => return Ok(true),
+            Ok(told) if told.state == RegisterState::Searching => {
+                return Ok(self.shows_in_time(&mut |modem| {
+                    let told = modem.only_mbim("networks").and_then(|m| m.run(&mbim::registration()));
+                    told.is_ok_and(|told| is_there(&told))
+                }));
+            }
             Ok(told) => {
-                let what = "the stick accepted the choice of a network and shows another one";
+                let what = "the stick accepted the choice of a network and is not on it";
                 Error::new(ErrorKind::UnexpectedAnswer, what).with("shows", told.provider_id)
             }
             Err(error) if number.is_some() => refused_choice(error),
@@ -443,10 +452,13 @@ impl Modem<'_> {
                 (&before.manual, &before.provider_id) == (&now.manual, &now.provider_id)
             };
             Ok(match before.as_ref() {
-                Some(before) if is_it(&now) && !is_it(before) => Seen::Done,
+                Some(before) if is_there(&now) && !is_there(before) => Seen::Done,
                 // What the stick was left with; a choice may still be on its way.
                 Some(before) if same(before) => Seen::Nothing,
-                Some(_) => Seen::Other(format!("on network {}", now.provider_id)),
+                Some(_) => {
+                    let there = if now.state.is_registered() { "on" } else { "not registered;" };
+                    Seen::Other(format!("{there} network {}", now.provider_id))
+                }
                 None => Seen::Nothing,
             })
         })?;
@@ -471,29 +483,28 @@ impl Modem<'_> {
             None => now.automatic,
         };
         let before = self.only_web("networks")?.call(&net::selection()).ok();
-        let Err(error) = self.only_web("networks")?.call(&call) else {
-            let chosen = self.change_shows(&mut |modem| {
-                let now = modem.only_web("networks")?.call(&net::selection())?;
-                Ok(match is_it(&now) {
-                    true => Seen::Done,
-                    false if before.as_ref() == Some(&now) => Seen::Untouched,
-                    false => Seen::Nothing,
-                })
-            })?;
-            // Chosen is not registered.
+        // Chosen is not registered.
+        let is_there = |modem: &mut Modem<'_>| {
             let there = |now: net::Network| now.numeric.as_deref() == number && now.state == Some(0);
-            let mut is_there = |modem: &mut Modem<'_>| {
-                modem.only_web("networks").and_then(|web| web.call(&net::current())).is_ok_and(there)
-            };
-            return Ok(chosen && (number.is_none() || self.shows_in_time(&mut is_there)));
+            modem.only_web("networks").and_then(|web| web.call(&net::current())).is_ok_and(there)
         };
-        let error = if number.is_some() { refused_choice(error) } else { error };
-        self.after_trouble(error, |modem| {
+        let sent = self.only_web("networks")?.call(&call);
+        let sent = if number.is_some() { sent.map_err(refused_choice) } else { sent };
+        let trouble = sent.is_err();
+        let refused = sent.as_ref().is_err_and(|e| number.is_some() && e.refusal().is_some());
+        let chosen = self.seen_after(sent, |modem| {
             let now = modem.only_web("networks")?.call(&net::selection())?;
-            // It may have been so before.
-            Ok(if is_it(&now) { Seen::Done } else { Seen::Nothing })
+            Ok(match is_it(&now) {
+                true if refused && !is_there(modem) => {
+                    Seen::Other("it is chosen by hand, and the stick is not on it".to_owned())
+                }
+                true => Seen::Done,
+                // After trouble it may have been so before.
+                false if !trouble && before.as_ref() == Some(&now) => Seen::Untouched,
+                false => Seen::Nothing,
+            })
         })?;
-        Ok(true)
+        Ok(chosen && (number.is_none() || self.shows_in_time(&mut |modem| is_there(modem))))
     }
 }
 

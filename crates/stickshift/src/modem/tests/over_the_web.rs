@@ -238,6 +238,11 @@ fn a_network_is_in_use_when_the_stick_is_on_it() {
         (&[AUTOMATIC, OK, BY_HAND], &[NOWHERE, NOWHERE, THERE], Ok(true)),
         (&[AUTOMATIC, OK, BY_HAND], &[NOWHERE], Ok(false)),
         (&[AUTOMATIC, OK, AUTOMATIC], &[NOWHERE], Err(Some(Verdict::Unknown))),
+        // A refusal of the network leaves the choice, and so does an answer that is lost.
+        (&[AUTOMATIC, "!112005", BY_HAND], &[NOWHERE], Err(Some(Verdict::Recoverable))),
+        (&[AUTOMATIC, "!112005", BY_HAND], &[THERE], Ok(true)),
+        (&[AUTOMATIC, "<x></x>", BY_HAND], &[NOWHERE], Ok(false)),
+        (&[AUTOMATIC, "<x></x>", BY_HAND], &[THERE], Ok(true)),
     ] {
         let pages = [(register, answers), ("/api/net/plmn-list", &[HEARD]), ("/api/net/current-plmn", on)];
         assert_eq!(change(&pages, register, choose).0, expected, "{answers:?} {on:?}");

@@ -230,6 +230,13 @@ pub enum RegisterState {
     Denied,
 }
 
+impl RegisterState {
+    /// Whether it is in a network, its own or another one.
+    pub fn is_registered(self) -> bool {
+        matches!(self, RegisterState::Home | RegisterState::Roaming | RegisterState::Partner)
+    }
+}
+
 /// The network in use ([`REGISTER_STATE`], section 10.5.9).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
