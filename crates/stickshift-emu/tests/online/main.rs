@@ -3,6 +3,7 @@
 mod asked;
 mod blows;
 mod field;
+mod hung_up;
 mod left;
 mod mbim;
 mod ppp;

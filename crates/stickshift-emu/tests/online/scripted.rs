@@ -74,6 +74,10 @@ impl ScriptedBus {
         stick
     }
 
+    pub(crate) fn set(&self, command: &str, answers: &[&str]) {
+        self.0.lock().unwrap().script.set(command, answers);
+    }
+
     pub(crate) fn said(&self) -> Vec<String> {
         self.0.lock().unwrap().said.clone()
     }

@@ -160,6 +160,11 @@ pub fn activate(id: u8) -> Command<()> {
     Command::plain(format!("AT+CGACT=1,{id}")).within(Duration::from_secs(60))
 }
 
+/// `AT+CGACT=0,`: deactivates a context.
+pub fn deactivate(id: u8) -> Command<()> {
+    Command::plain(format!("AT+CGACT=0,{id}")).within(Duration::from_secs(60))
+}
+
 /// `AT&F`, `ATZ`: the settings of the modem port as made, before PPP.
 pub fn factory_line() -> Command<()> {
     Command::plain("AT&F&C1&D2E0S0=0").that(Effect::Reads)

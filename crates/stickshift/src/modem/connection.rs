@@ -190,7 +190,8 @@ impl Modem<'_> {
         })
     }
 
-    fn dial(&mut self, on: bool) -> Result<()> {
+    /// Dials or hangs up, and leaves the data switch as it is.
+    pub(crate) fn dial(&mut self, on: bool) -> Result<()> {
         let Err(error) = self.only_web(SERVICE)?.call(&dialup::dial(on)) else { return Ok(()) };
         self.after_trouble(error, |modem| {
             let status = modem.only_web(SERVICE)?.call(&monitoring::status())?;

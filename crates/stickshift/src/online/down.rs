@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::at::At;
 use crate::at::data::{self, PdpType};
 use crate::at::network;
 use crate::error::{Error, ErrorKind, Result, Verdict};
@@ -29,7 +30,7 @@ pub struct Taken {
     pub computer: Vec<String>,
     /// What the stick has now, in words.
     pub stick: Vec<String>,
-    /// The stick is not there, and has changes of ours that outlive its power.
+    /// The stick is not there and has changes of ours that outlive its power, or it refuses to take one back.
     #[serde(skip)]
     pub left_changed: bool,
 }
@@ -79,7 +80,9 @@ pub fn down(
     let (mut record, computers) = of_computer(computer, &record, session)?;
     taken.computer = computers;
     if let Some(now) = by_web {
-        taken.stick.push(now?);
+        let (now, is_all) = now?;
+        taken.stick.push(now);
+        taken.left_changed = !is_all;
         computer.forget(place)?;
         return Ok(taken);
     }
@@ -97,8 +100,9 @@ pub fn down(
         session.step("stick", "the stick is put back");
     }
     let mut run = Run { bus, computer, session, wanted: &wanted, stick, record, pin_entered: false };
-    let now = of_stick(&mut run, login.as_ref())?;
+    let (now, is_all) = of_stick(&mut run, login.as_ref())?;
     taken.stick.push(now);
+    taken.left_changed = !is_all;
     run.computer.forget(place)?;
     Ok(taken)
 }
@@ -175,11 +179,10 @@ pub(super) fn of_computer(
 
 /// Whether the stick's web server is what puts it back: that is reached as long as the computer is not put back.
 pub(super) fn over_web(record: &Record) -> bool {
-    record.on_stick.iter().any(|undo| {
-        matches!(
-            undo,
-            StickUndo::DataSwitch { .. } | StickUndo::Profile { .. } | StickUndo::WebRoaming { .. }
-        )
+    record.on_stick.iter().any(|undo| match undo {
+        StickUndo::DataSwitch { .. } | StickUndo::Profile { .. } | StickUndo::WebRoaming { .. } => true,
+        StickUndo::HangUp { .. } => record.way == Way::Hilink.word(),
+        _ => false,
     })
 }
 
@@ -189,10 +192,10 @@ fn is_over_mbim(run: &Run<'_, '_>) -> bool {
     run.record.way == Way::Mbim.word() || run.record.way == PIN_REFUSED && follows()
 }
 
-/// Puts the stick back, and says what it has then.
-pub(super) fn of_stick(run: &mut Run<'_, '_>, login: Option<&Login>) -> Result<String> {
+/// Puts the stick back, and says what it has then, and whether that is all as it was found.
+pub(super) fn of_stick(run: &mut Run<'_, '_>, login: Option<&Login>) -> Result<(String, bool)> {
     if run.record.on_stick.is_empty() {
-        return Ok("as it was found".to_owned());
+        return Ok(("as it was found".to_owned(), true));
     }
     // Putting back is not stopped half-way.
     let cancel = Cancel::new();
@@ -225,18 +228,31 @@ pub(super) fn of_stick(run: &mut Run<'_, '_>, login: Option<&Login>) -> Result<S
 }
 
 /// Hangs up first, then the rest in the order of the record; each is struck off once it is done.
-fn each(record: &mut Record, modem: &mut Modem<'_>) -> Result<String> {
+fn each(record: &mut Record, modem: &mut Modem<'_>) -> Result<(String, bool)> {
     record.on_stick.sort_by_key(|undo| !matches!(undo, StickUndo::HangUp { .. }));
-    let mut words = Vec::new();
+    let (mut words, mut is_all) = (Vec::new(), true);
     while let Some(undo) = record.on_stick.first().cloned() {
-        one(modem, &undo).map_err(|e| e.with_verdict(Verdict::Unknown))?;
-        words.push(back_words(&undo));
+        match one(modem, &undo).map_err(|e| e.with_verdict(Verdict::Unknown))? {
+            true => words.push(back_words(&undo)),
+            false => {
+                is_all = false;
+                words.push(format!("{}: the stick does not take it back", now_words(&undo, &record.apn)));
+            }
+        }
         record.on_stick.remove(0);
     }
-    Ok(words.join(", "))
+    Ok((words.join(", "), is_all))
 }
 
-fn one(modem: &mut Modem<'_>, undo: &StickUndo) -> Result<()> {
+/// Whether the stick took it.
+fn one(modem: &mut Modem<'_>, undo: &StickUndo) -> Result<bool> {
+    if let StickUndo::Context { .. } = undo {
+        return modem.at().map_or(Ok(true), |at| define(at, undo));
+    }
+    other(modem, undo).map(|()| true)
+}
+
+fn other(modem: &mut Modem<'_>, undo: &StickUndo) -> Result<()> {
     match undo {
         StickUndo::DataSwitch { on } => return modem.set_data(*on),
         StickUndo::Profile { index } => return modem.use_dial_profile(*index).map(drop),
@@ -245,8 +261,9 @@ fn one(modem: &mut Modem<'_>, undo: &StickUndo) -> Result<()> {
             let wanted = now.clone().with_roaming(*on);
             return modem.set_radio(&now, &wanted).map(|_| ());
         }
-        StickUndo::Untold { .. } => return Ok(()),
-        StickUndo::HangUp { .. } | StickUndo::Context { .. } | StickUndo::Radio { .. } => {}
+        StickUndo::HangUp { .. } if modem.web().is_some() => return modem.dial(false),
+        StickUndo::HangUp { .. } | StickUndo::Radio { .. } => {}
+        StickUndo::Untold { .. } | StickUndo::Context { .. } => return Ok(()),
     }
     if let Some(mbim) = modem.mbim() {
         return match undo {
@@ -257,23 +274,32 @@ fn one(modem: &mut Modem<'_>, undo: &StickUndo) -> Result<()> {
     }
     let Some(at) = modem.at() else { return Ok(()) };
     match undo {
-        StickUndo::HangUp { .. } => ncm::hang_up(at),
-        StickUndo::Context { context, pdp, apn } => {
-            let command = match pdp.as_deref() {
-                Some("IPV6") => data::define_context(*context, PdpType::V6, apn)?,
-                Some("IPV4V6") => data::define_context(*context, PdpType::V4V6, apn)?,
-                Some(_) => data::define_context(*context, PdpType::V4, apn)?,
-                None => data::undefine_context(*context),
-            };
-            match at.run(&command) {
-                // Some keep their first context whatever one asks for.
-                Err(e) if e.is(ErrorKind::AtRefused) => Ok(()),
-                other => other,
-            }
-        }
+        StickUndo::HangUp { .. } => ncm::end(at),
         StickUndo::Radio { on } => at.run(&network::set_radio(*on)),
         _ => Ok(()),
     }
+}
+
+/// Defines a context as it was. `false` where it is another one still: some keep their first whatever one asks for.
+fn define(at: &mut At<'_>, undo: &StickUndo) -> Result<bool> {
+    let StickUndo::Context { context, pdp, apn } = undo else { return Ok(true) };
+    let command = match pdp.as_deref() {
+        Some("IPV6") => data::define_context(*context, PdpType::V6, apn)?,
+        Some("IPV4V6") => data::define_context(*context, PdpType::V4V6, apn)?,
+        Some(_) => data::define_context(*context, PdpType::V4, apn)?,
+        None => data::undefine_context(*context),
+    };
+    // One that was spoilt on its way is refused, too.
+    for _ in 0..2 {
+        match at.run(&command) {
+            Err(e) if e.is(ErrorKind::AtRefused) => {}
+            other => return other.map(|()| true),
+        }
+        if ncm::found(at)? == *undo {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn back_words(undo: &StickUndo) -> String {
@@ -298,6 +324,8 @@ pub(super) fn now_words(undo: &StickUndo, apn: &str) -> String {
         apn => format!("the access point {apn}"),
     };
     match undo {
+        // A session of MBIM, or the web server's own choice.
+        StickUndo::HangUp { context: 0 } => "connected".to_owned(),
         StickUndo::HangUp { context } => format!("connected with profile {context}"),
         StickUndo::Context { context, pdp: None, .. } => {
             format!("profile {context} has {} now; before, it was not defined", named(apn))

@@ -237,8 +237,10 @@ fn put_back(mut run: Run<'_, '_>, error: Error, access: &Access<'_>) -> Error {
         return error.verdict_if_unset(Verdict::Untouched);
     }
     match by_web.unwrap_or_else(|| down::of_stick(&mut run, access.login.as_ref())) {
-        Ok(now) => {
-            run.session.note("put-back", "the stick is put back as it was found");
+        Ok((now, is_all)) => {
+            if is_all {
+                run.session.note("put-back", "the stick is put back as it was found");
+            }
             if run.record.on_stick.is_empty() && computer.is_ok() {
                 forget(&mut run, access);
             }

@@ -36,6 +36,7 @@ fn plain_commands() {
         data::tell_events(true),
         data::dials_for_network(),
         data::activate(1),
+        data::deactivate(1),
         data::factory_line(),
         sms::pdu_mode(),
         sms::delete(3),

@@ -6,6 +6,7 @@ use crate::modem::Modem;
 use crate::online::apn::{Apn, ApnSource};
 use crate::online::computer::Card;
 use crate::online::reach;
+use crate::online::record::StickUndo;
 use crate::online::registration::Registered;
 use crate::online::run::{Run, twice};
 use crate::online::settle::{self, Addresses};
@@ -68,6 +69,7 @@ fn dial(run: &mut Run<'_, '_>, modem: &mut Modem<'_>, apn: &mut Apn) -> Result<(
         return ncm::dial(run, at, apn).map(|_| ());
     }
     let before = ncm::found(at)?;
+    run.note(StickUndo::HangUp { context: ncm::CONTEXT })?;
     run.note(before)?;
     let kind = run.wanted.ip.unwrap_or(PdpType::V4);
     at.run(&data::define_context(ncm::CONTEXT, kind, &apn.name)?)?;

@@ -1,6 +1,6 @@
 //! HiLink firmware: its own router dials; the computer gets an address from the stick's DHCP. docs/protocols/hilink-at.md section 1.7, docs/online.md.
 
-use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::modem::{ConnectionStatus, Modem};
 use crate::online::apn::{Apn, ApnSource};
 use crate::online::record::StickUndo;
@@ -134,14 +134,13 @@ fn bearer(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<()> {
         run.session.note("bearer", format!("it is connected: {}", before.connection));
         return Ok(());
     }
-    let mut is_dialled = false;
     if before.data == Some(false) || before.data.is_none() {
         run.note(StickUndo::DataSwitch { on: false })?;
         modem.set_data(true)?;
     } else if before.connection_code == Some(DISCONNECTED) {
         // The switch is on, and the stick did not dial: what kept it from that was changed here, or it waits to be told.
         run.session.note("bearer", "data is on in the stick, and it is not connected: it is told to dial");
-        is_dialled = true;
+        run.note(StickUndo::HangUp { context: 0 })?;
         modem.set_data(true)?;
     }
     match modem.await_connection(true) {
@@ -150,9 +149,7 @@ fn bearer(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<()> {
             Ok(())
         }
         Ok(None) => Ok(()),
-        Err(e) if e.is(ErrorKind::HilinkRefused) || e.is(ErrorKind::Timeout) => {
-            Err(refused(run, modem, e, is_dialled))
-        }
+        Err(e) if e.is(ErrorKind::HilinkRefused) || e.is(ErrorKind::Timeout) => Err(refused(run, modem, e)),
         Err(e) => Err(e),
     }
 }
@@ -161,15 +158,13 @@ fn bearer(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<()> {
 const CONNECTED: u16 = 901;
 const DISCONNECTED: u16 = 902;
 
-fn refused(run: &Run<'_, '_>, modem: &mut Modem<'_>, error: Error, is_dialled: bool) -> Error {
+fn refused(run: &Run<'_, '_>, modem: &mut Modem<'_>, error: Error) -> Error {
     let words = modem.connection().map(|status| status.connection).unwrap_or_default();
-    let refused = Error::new(ErrorKind::NetworkRefused, "the stick's data connection does not come up");
+    let refused = run.fails(ErrorKind::NetworkRefused, "the stick's data connection does not come up");
     let refused = refused.with("connection", words);
     // What is not explained by its number is told by the error itself.
-    let refused = match error.refusal() {
+    match error.refusal() {
         Some(by) if error.meaning().is_some() => refused.detail(Detail::Refusal(by)),
         _ => refused.because(error),
-    };
-    let changed = is_dialled || !run.record.on_stick.is_empty();
-    refused.with_verdict(if changed { Verdict::Recoverable } else { Verdict::Untouched })
+    }
 }

@@ -139,7 +139,8 @@ fn attach(run: &mut Run<'_, '_>, mbim: &mut Mbim<'_>) -> Result<()> {
     if told.state == ATTACHED {
         return Ok(());
     }
-    Err(refused(run, "the network gives the stick no packet service", told.network_error, None))
+    let error = refused(run, "the network gives the stick no packet service", told.network_error, None);
+    Err(error.with_verdict(Verdict::Recoverable))
 }
 
 /// Connects, with each kind of address and each kind of proof that is left to try.

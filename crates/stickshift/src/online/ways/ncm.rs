@@ -97,7 +97,7 @@ fn profile(all: Vec<data::Context>) -> Option<data::Context> {
 }
 
 /// What puts it back.
-pub(super) fn found(at: &mut At<'_>) -> Result<StickUndo> {
+pub(in crate::online) fn found(at: &mut At<'_>) -> Result<StickUndo> {
     let Some(all) = contexts(at)? else { return Ok(StickUndo::Untold { context: CONTEXT }) };
     let before = profile(all);
     let before = before.as_ref().map(|c| (c.pdp.unwrap_or(PdpType::V4), c.apn.as_str()));
@@ -205,6 +205,24 @@ pub(in crate::online) fn hang_up(at: &mut At<'_>) -> Result<()> {
         Err(e) if e.is(ErrorKind::AtRefused) => Ok(()),
         other => other,
     }
+}
+
+/// Ends a connection, and sees that a refusal means that there is none: a command that was spoilt on its way is refused, too.
+pub(in crate::online) fn end(at: &mut At<'_>) -> Result<()> {
+    for is_last in [false, true] {
+        let error = match at.run(&data::hang_up(CONTEXT)) {
+            Err(e) if e.is(ErrorKind::AtRefused) => e,
+            other => return other,
+        };
+        match twice(|| at.run_if_known(&data::ndis_states()))?.unwrap_or_default().as_slice() {
+            // It does not tell, and may have been dialled by the standard's command.
+            [] => return at.run(&data::deactivate(CONTEXT)),
+            states if states.iter().all(|s| s.state == LinkState::Down) => break,
+            _ if is_last => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Asks how the connection stands until it is up, at each report and from time to time. Reports only tell a cause: the answer is the truth.
