@@ -2,8 +2,10 @@
 
 use stickshift::hilink::dialup;
 use stickshift::modem::Modem;
+use stickshift::online::stay::{Post, Rung, Site};
 
 use super::*;
+use crate::stay::{rig_of, wanted as wanted_over};
 
 const HANG_UP: &str = "AT^NDISDUP=1,0";
 const STATES: &str = "AT^NDISSTATQRY?";
@@ -120,5 +122,46 @@ fn a_router_that_was_told_to_dial_is_told_to_hang_up() {
         }
         assert!(!connected(&mut bus, false), "{reaches}: {told:?}");
         assert!(!computer.remembers(&place()));
+    }
+}
+
+/// Some requests in a row are lost, wherever that is.
+#[test]
+fn what_is_off_for_a_moment_is_put_on_again() {
+    for (name, way, lost) in [
+        ("e3372h-stick", WantedWay::Ncm, 5),
+        ("em7455", WantedWay::Mbim, 5),
+        // Its web server is looked at after each.
+        ("e3372h-hilink", WantedWay::Hilink, 16),
+    ] {
+        let mut left_off = 0;
+        for number in 1..60 {
+            let drops: Vec<String> = (number..number + lost).map(|number| format!("drop@{number}")).collect();
+            let (mut bus, mut computer) = rig_of(name, Some(&drops.join(",")));
+            let seen = bus.clone();
+            let is_on = || {
+                let kept = seen.held(&place()).unwrap().kept;
+                kept.functionality == 1 && kept.data.switch
+            };
+            let (wanted, mut pin) = (wanted_over(way), || Ok(None));
+            let mut told = |_| ();
+            let access = Access::new(&mut pin, None);
+            let mut post =
+                Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, Cancel::new());
+            if way == WantedWay::Hilink {
+                // Its web server is behind the network card.
+                let _ = post.up();
+            }
+            let climbed = post.climb(Rung::Radio);
+            if !is_on() {
+                left_off += 1;
+                assert!(climbed.is_err_and(|e| e.verdict() == Some(Verdict::Unknown)), "{name} {number}");
+            }
+            assert!((0..lost).any(|_| post.down().is_ok()), "{name} {number}");
+            assert!(is_on(), "{name} {number}");
+            drop(post);
+            assert!(!computer.remembers(&place()), "{name} {number}");
+        }
+        assert!(left_off > 0, "{name}");
     }
 }

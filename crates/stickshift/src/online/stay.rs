@@ -282,9 +282,15 @@ pub fn stay(
                         return stopped(site, was_online, left);
                     }
                 }
-                if rung > Rung::Redial && site.is_there()? && site.climb(rung).is_ok() {
+                if rung == Rung::Redial || !site.is_there()? {
+                    continue;
+                }
+                let climb = site.climb(rung);
+                // Whatever was sent before it failed was sent.
+                let verdict = climb.as_ref().err().and_then(Error::verdict);
+                left = worse(left, verdict.unwrap_or(Verdict::Recoverable));
+                if climb.is_ok() {
                     climbed += 1;
-                    left = worse(left, Verdict::Recoverable);
                     news(News::Climbed { rung, count: climbed });
                     // It leaves a moment after its `OK`.
                     let end = site.now() + LEAVES;
@@ -498,6 +504,65 @@ mod tests {
         })
         .unwrap();
         assert_eq!((rungs, checks), (vec![(Rung::Redial, Helps::Owner); 8], 0));
+    }
+
+    /// A site that is never online, and whose stronger means ends so.
+    struct Never(Moment, Climb);
+
+    type Climb = fn() -> Result<()>;
+
+    impl Site for Never {
+        fn now(&self) -> Moment {
+            self.0
+        }
+
+        fn wait(&mut self, until: Moment) -> Result<Woke> {
+            self.0 = until;
+            // After the radio, and before what is stronger.
+            Ok(if until > Moment::ZERO + Duration::from_secs(50) { Woke::Stop } else { Woke::Time })
+        }
+
+        fn is_there(&mut self) -> Result<bool> {
+            Ok(true)
+        }
+
+        fn up(&mut self) -> Result<Connection> {
+            Err(Error::new(ErrorKind::NoReach, "x").with_verdict(Verdict::Untouched))
+        }
+
+        fn down(&mut self) -> Result<Taken> {
+            Ok(Taken::default())
+        }
+
+        fn check(&mut self, _: Look) -> Result<Health> {
+            Ok(Health::Well)
+        }
+
+        fn climb(&mut self, _: Rung) -> Result<()> {
+            (self.1)()
+        }
+
+        fn traffic(&mut self) -> u64 {
+            0
+        }
+    }
+
+    #[test]
+    fn what_a_means_that_failed_has_sent_is_not_forgotten() {
+        fn error() -> Error {
+            Error::new(ErrorKind::Timeout, "no answer")
+        }
+        let ends: [(Climb, Verdict); 4] = [
+            (|| Ok(()), Verdict::Recoverable),
+            (|| Err(error()), Verdict::Recoverable),
+            (|| Err(error().with_verdict(Verdict::Unknown)), Verdict::Unknown),
+            (|| Err(error().with_verdict(Verdict::Untouched)), Verdict::Untouched),
+        ];
+        for (climb, verdict) in ends {
+            let mut site = Never(Moment::ZERO, climb);
+            let ended = stay(&mut site, EVERY, Limits::default(), &mut |_| {}).unwrap_err();
+            assert_eq!(ended.verdict(), Some(verdict));
+        }
     }
 
     #[test]

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use crate::at::network;
 use crate::at::ports;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::{Cancel, Session};
 use crate::hilink::device;
 use crate::link::{Bus, Input, Moment};
 use crate::mbim;
 use crate::modem::{Modem, identity};
 use crate::online::computer::{Card, Computer, DhcpLease};
-use crate::online::record::Usage;
+use crate::online::record::{Record, StickUndo, Usage};
 use crate::online::stay::reports::Listener;
 use crate::online::stay::{Health, Look, Per, Report, Rung, Site, Woke};
 use crate::online::{Access, Connection, Taken, Wanted, Way, down, status, up, ways};
@@ -28,6 +28,9 @@ const CHATTER: Duration = Duration::from_secs(10);
 
 /// How long it takes until a request to stop is raised whose signal ended a wait.
 const SIGNAL: Duration = Duration::from_millis(200);
+
+/// How long the radio is off.
+const OFF_FOR: Duration = Duration::from_secs(2);
 
 /// The site of one stick.
 pub struct Post<'a, 'f> {
@@ -152,15 +155,28 @@ impl<'a, 'f> Post<'a, 'f> {
         Ok(())
     }
 
-    fn radio_over_mbim(&mut self, interface: u8) -> Result<()> {
-        let mut link = self.bus.open_messages(&self.place, interface)?;
-        // A stop does not leave the radio off.
-        let cancel = Cancel::new();
-        let mut modem = Modem::over_mbim(&mut *link, &cancel)?;
-        let Some(mbim) = modem.mbim() else { return Ok(()) };
-        mbim.run(&mbim::set_radio_state(false))?;
-        mbim.sleep(Duration::from_secs(2));
-        mbim.run(&mbim::set_radio_state(true)).map(|_| ())
+    /// Off and on again. What takes it back is recorded meanwhile: an answer that is lost leaves nothing off for good.
+    fn off_and_on(
+        &mut self,
+        stick: &Stick,
+        (way, undo): (Way, StickUndo),
+        set: &mut dyn FnMut(bool) -> Result<()>,
+    ) -> Result<()> {
+        let before = self.computer.recall(&self.place)?;
+        let new = || Record::new(&self.place, stick.id, self.computer.boot(), way.word());
+        let mut record = before.clone().unwrap_or_else(new);
+        record.note(self.computer, undo)?;
+        let off = set(false);
+        let is_refused = off.as_ref().is_err_and(|e| e.verdict() == Some(Verdict::Untouched));
+        let on = if is_refused { off } else { set(true).or_else(|_| set(true)) };
+        if on.is_err() && !is_refused {
+            return on.map_err(|e| e.with_verdict(Verdict::Unknown));
+        }
+        match before {
+            Some(before) => self.computer.keep(&before)?,
+            None => self.computer.forget(&self.place)?,
+        }
+        on
     }
 
     fn renew(&mut self) -> Result<Health> {
@@ -353,16 +369,26 @@ impl Site for Post<'_, '_> {
             let mut link = self.bus.open_http(&self.place)?;
             let mut modem = Modem::over_web(&mut *link, self.access.login.as_ref(), &cancel)?;
             if rung == Rung::Radio {
-                modem.set_data(false)?;
-                return modem.set_data(true);
+                let undo = (Way::Hilink, StickUndo::DataSwitch { on: true });
+                return self.off_and_on(&stick, undo, &mut |on| modem.set_data(on));
             }
             let Some(web) = modem.web() else { return Ok(()) };
             return web.call(&device::control(device::Control::Reboot));
         }
+        let radio = StickUndo::Radio { on: true };
         let mut quiet = Session::new(|_| {}, self.cancel.clone());
         let Some(interface) = identity::find_at_port(self.bus, &stick, &mut quiet)? else {
             return match identity::mbim_interface(&stick) {
-                Some(interface) if rung == Rung::Radio => self.radio_over_mbim(interface),
+                Some(interface) if rung == Rung::Radio => {
+                    let mut link = self.bus.open_messages(&self.place, interface)?;
+                    let mut modem = Modem::over_mbim(&mut *link, &cancel)?;
+                    let Some(mbim) = modem.mbim() else { return Ok(()) };
+                    self.off_and_on(&stick, (Way::Mbim, radio), &mut |on| {
+                        mbim.run(&mbim::set_radio_state(on))?;
+                        mbim.sleep(if on { Duration::ZERO } else { OFF_FOR });
+                        Ok(())
+                    })
+                }
                 // MBIM has no command for a restart.
                 _ => self.computer.reset_port(&self.place),
             };
@@ -371,9 +397,11 @@ impl Site for Post<'_, '_> {
         let mut modem = Modem::over_at(&mut *port, &cancel)?;
         let Some(at) = modem.at() else { return Ok(()) };
         if rung == Rung::Radio {
-            at.run(&network::set_radio(false))?;
-            at.sleep(Duration::from_secs(2));
-            return at.run(&network::set_radio(true));
+            return self.off_and_on(&stick, (Way::Ncm, radio), &mut |on| {
+                at.run(&network::set_radio(on))?;
+                at.sleep(if on { Duration::ZERO } else { OFF_FOR });
+                Ok(())
+            });
         }
         at.run(&ports::reset())
     }
