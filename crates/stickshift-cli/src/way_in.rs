@@ -185,7 +185,11 @@ impl WayInArgs {
         match way_in {
             WayIn::At(ports) => ports.modem(context),
             WayIn::Web(link) => self.web.modem(context, &mut **link),
-            WayIn::Mbim(link) => Modem::over_mbim(&mut **link, &context.cancel),
+            WayIn::Mbim(link) => {
+                let modem = Modem::over_mbim(&mut **link, &context.cancel)?;
+                modem.tell_opening(&mut context.session());
+                Ok(modem)
+            }
         }
     }
 }

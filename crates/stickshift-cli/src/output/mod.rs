@@ -28,6 +28,7 @@ use stickshift::clean;
 use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
 use stickshift::event::Event;
 use stickshift::link::Ledger;
+use stickshift::modem::OPENED_ANEW;
 use stickshift::stick::Mode;
 
 use crate::advice::{Attempt, Way};
@@ -54,6 +55,8 @@ pub(crate) struct Output {
     result: RefCell<Option<Value>>,
     /// What a good end did to the stick, where the verb knows better than the ledger.
     outcome: Cell<Option<Outcome>>,
+    /// Whether more was sent than the verb knows of.
+    acted: Cell<bool>,
     /// Whether that line was printed.
     ended: Cell<bool>,
     bar: RefCell<Option<Bar>>,
@@ -95,6 +98,7 @@ impl Output {
             verb: RefCell::default(),
             result: RefCell::default(),
             outcome: Cell::default(),
+            acted: Cell::default(),
             ended: Cell::default(),
             bar: RefCell::new(bar),
             out: Style::of_stdout(global.color),
@@ -141,6 +145,9 @@ impl Output {
 
     /// Renders one event of long work.
     pub(crate) fn event(&self, event: &Event) {
+        if matches!(event, Event::Warning { code: OPENED_ANEW, .. }) {
+            self.acted.set(true);
+        }
         if self.json {
             let percent = match *event {
                 Event::Progress { done, total } => {
@@ -292,7 +299,8 @@ impl Output {
 
     fn outcome_of_a_good_end(&self) -> Outcome {
         let follows = if self.ledger.is_noted() { Outcome::Done } else { Outcome::Untouched };
-        self.outcome.get().unwrap_or(follows)
+        let outcome = self.outcome.get().unwrap_or(follows);
+        if self.acted.get() { outcome.max(Outcome::Done) } else { outcome }
     }
 
     /// A result of which the parts were printed as they came: JSON only.

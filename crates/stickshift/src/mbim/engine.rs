@@ -88,13 +88,20 @@ impl<'l> Mbim<'l> {
     /// `Timeout` when nothing answers, `MbimRefused`, `Disconnected`, `Interrupted`, `Io`.
     pub fn open(&mut self) -> Result<()> {
         let question = device_caps();
-        match self.exchange(&question.command, AT_ONCE) {
-            Ok(Answer::Done(0, _)) => return Ok(()),
-            Ok(_) => {}
-            Err(e) if e.is(ErrorKind::Timeout) || e.is(ErrorKind::UnexpectedAnswer) => {}
-            Err(e) => return Err(self.assess(e)),
+        // One that is open may be late with an answer.
+        for times in 1..=3 {
+            match self.exchange(&question.command, AT_ONCE * times) {
+                Ok(Answer::Done(0, _)) => return Ok(()),
+                Ok(Answer::NotOpened) => return self.open_anew(),
+                Ok(Answer::Done(..)) => break,
+                Err(e) if e.is(ErrorKind::Timeout) || e.is(ErrorKind::UnexpectedAnswer) => {}
+                Err(e) => return Err(self.assess(e)),
+            }
         }
-        self.open_anew()
+        self.effects.standing = self.standing().in_doubt();
+        self.open_anew()?;
+        self.settle(true);
+        Ok(())
     }
 
     fn open_anew(&mut self) -> Result<()> {

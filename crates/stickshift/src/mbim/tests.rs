@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::error::{ErrorKind, RefusalFamily, Result, Verdict};
+use crate::error::{ErrorKind, RefusalFamily, Result, Standing, Verdict};
 use crate::event::Cancel;
 use crate::link::{Changes, MessageLink, Moment};
 use crate::mbim::{self, Mbim};
+use crate::modem::Modem;
 use crate::wire::mbim::{Builder, Service, basic, sms};
 
 /// What the function does with the next message of the host.
@@ -120,15 +121,61 @@ fn an_open_function_is_not_opened_again() {
 #[test]
 fn a_closed_function_is_opened_whether_it_says_so_or_not() {
     let error = headed(0x8000_0004, &5_u32.to_le_bytes());
-    for first in [says([error]), says([done(Service::BASIC_CONNECT, 1, 2, &[])]), says([])] {
-        let mut function = Function::new([first, says([opened(0)])]);
-        Mbim::new(&mut function, 7).open().unwrap();
-        assert_eq!(function.cids(), [(3, 1), (1, 0)]);
+    let refusal = done(Service::BASIC_CONNECT, 1, 2, &[]);
+    // One that does not say that it is closed may have been open, with connections.
+    for (first, asked, ends_connections) in
+        [(vec![says([error])], 1, false), (vec![says([refusal])], 1, true), (vec![says([]); 3], 3, true)]
+    {
+        let mut function = Function::new(first.into_iter().chain([says([opened(0)])]));
+        let mut mbim = Mbim::new(&mut function, 7);
+        mbim.open().unwrap();
+        assert_eq!(mbim.standing().has_changed(), ends_connections);
+        let mut cids = vec![(3, 1); asked];
+        cids.push((1, 0));
+        assert_eq!(function.cids(), cids);
     }
     let mut function = Function::new([]);
     let error = Mbim::new(&mut function, 7).open().unwrap_err();
-    assert_eq!((error.kind(), error.verdict()), (ErrorKind::Timeout, Some(Verdict::Untouched)));
-    assert_eq!(function.heard.len(), 4);
+    assert_eq!((error.kind(), error.verdict()), (ErrorKind::Timeout, Some(Verdict::Unknown)));
+    assert_eq!(function.heard.len(), 6);
+}
+
+/// Opening it would end the connections of whoever opened it.
+#[test]
+fn an_open_function_may_be_late() {
+    let caps = || done(Service::BASIC_CONNECT, 1, 0, &caps());
+    let late = Does::Later(Duration::from_secs(3), caps());
+    for script in [vec![late.clone(), late], vec![says([]), says([]), says([caps()])]] {
+        let asked = script.len();
+        let mut function = Function::new(script);
+        let mut mbim = Mbim::new(&mut function, 7);
+        mbim.open().unwrap();
+        assert_eq!(mbim.standing(), Standing::default());
+        assert_eq!(function.cids(), vec![(3, 1); asked]);
+    }
+}
+
+/// A network that was chosen by hand, and how the function stands with it.
+#[test]
+fn a_network_is_in_use_when_the_function_is_on_it() {
+    let stands = |state: u32, by_hand: u32| {
+        let numbers = Builder::new().number(0).number(state).number(by_hand).number(0).number(0);
+        let data = numbers.text("20820").text("N").text("").number(0).build();
+        says([done(Service::BASIC_CONNECT, basic::REGISTER_STATE, 0, &data)])
+    };
+    let (searching, home, denied) = (2, 3, 6);
+    for (states, expected) in [
+        (&[home][..], Ok(true)),
+        (&[searching, searching, home], Ok(true)),
+        (&[searching; 12], Ok(false)),
+        (&[denied, denied, denied], Err(Some(Verdict::Recoverable))),
+    ] {
+        let script = [says([done(Service::BASIC_CONNECT, 1, 0, &caps())]), stands(home, 1)];
+        let mut function = Function::new(script.into_iter().chain(states.iter().map(|s| stands(*s, 2))));
+        let mut modem = Modem::over_mbim(&mut function, &Cancel::new()).unwrap();
+        let said = modem.use_network(Some("20820")).map_err(|e| e.verdict());
+        assert_eq!(said, expected, "{states:?}");
+    }
 }
 
 #[test]

@@ -134,7 +134,9 @@ pub fn ask(
             match first_way(stick) {
                 Some(FirstWay::Mbim(interface)) => {
                     let mut link = bus.open_messages(&stick.place, interface)?;
-                    let said = Modem::over_mbim(&mut *link, session.cancel())?.identity()?;
+                    let mut modem = Modem::over_mbim(&mut *link, session.cancel())?;
+                    modem.tell_opening(session);
+                    let said = modem.identity()?;
                     Ok(Some(Identity { kind: Some(kind), ..said }))
                 }
                 _ => {

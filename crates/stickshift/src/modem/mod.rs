@@ -55,7 +55,7 @@ use std::time::Duration;
 
 use crate::at::At;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Cancel;
+use crate::event::{Cancel, Session};
 use crate::hilink::Hilink;
 use crate::link::{ByteLink, Changes, Effects, HttpLink, MessageLink, Moment};
 use crate::mbim::Mbim;
@@ -76,6 +76,9 @@ pub(crate) use sim::locked;
 pub use sim::{LastTry, PinUse, SimCondition, SimStatus};
 pub use typed::{is_emergency_call, may_be_posted, may_be_sent, what_follows};
 pub use web::Login;
+
+/// The warning that a function was opened anew: it was not untouched.
+pub const OPENED_ANEW: &str = "opened-anew";
 
 /// A stick that can be talked to.
 pub struct Modem<'l> {
@@ -154,6 +157,16 @@ impl<'l> Modem<'l> {
     #[cfg(not(feature = "mbim"))]
     pub fn over_mbim(_: &'l mut dyn MessageLink, _: &Cancel) -> Result<Self> {
         Err(Error::new(ErrorKind::Unsupported, "this build of stickshift does not talk MBIM"))
+    }
+
+    /// Says of a modem that was just opened whether its function was opened anew, not knowing whether it was closed. That may end connections.
+    pub fn tell_opening(&self, session: &mut Session<'_>) -> bool {
+        let is_anew = matches!(&self.way, Way::Mbim(mbim) if mbim.standing().has_changed());
+        if is_anew {
+            let text = "MBIM stayed silent and was opened anew: a connection that another program had there has ended";
+            session.warn(OPENED_ANEW, text.to_owned());
+        }
+        is_anew
     }
 
     fn from_way(way: Way<'l>) -> Self {

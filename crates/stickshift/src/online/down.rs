@@ -72,7 +72,16 @@ pub fn down(
         session.step("stick", "the stick is put back");
         record.on_computer = still_there(&record, &computer.boot());
         record.boot = computer.boot();
-        let mut run = Run { bus, computer, session, wanted: &wanted, stick, record, pin_entered: false };
+        let mut run = Run {
+            bus,
+            computer,
+            session,
+            wanted: &wanted,
+            stick,
+            record,
+            pin_entered: false,
+            opened_anew: false,
+        };
         by_web = Some(of_stick(&mut run, login.as_ref()));
         record = run.record;
     }
@@ -99,7 +108,16 @@ pub fn down(
     if !record.on_stick.is_empty() {
         session.step("stick", "the stick is put back");
     }
-    let mut run = Run { bus, computer, session, wanted: &wanted, stick, record, pin_entered: false };
+    let mut run = Run {
+        bus,
+        computer,
+        session,
+        wanted: &wanted,
+        stick,
+        record,
+        pin_entered: false,
+        opened_anew: false,
+    };
     let (now, is_all) = of_stick(&mut run, login.as_ref())?;
     taken.stick.push(now);
     taken.left_changed = !is_all;

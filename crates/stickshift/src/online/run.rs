@@ -18,6 +18,8 @@ pub(super) struct Run<'a, 's> {
     pub(super) record: Record,
     /// The SIM was given its PIN, which it keeps until the power goes.
     pub(super) pin_entered: bool,
+    /// Its function was silent and was opened anew: that may have ended a connection.
+    pub(super) opened_anew: bool,
 }
 
 impl Run<'_, '_> {

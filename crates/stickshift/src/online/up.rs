@@ -82,7 +82,8 @@ pub fn up(
         }
     }
     has_room(computer, &stick, wanted).map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
-    let mut run = Run { bus, computer, session, wanted, stick, record, pin_entered: false };
+    let mut run =
+        Run { bus, computer, session, wanted, stick, record, pin_entered: false, opened_anew: false };
     steps(&mut run, way, access).map_err(|error| put_back(run, error, access))
 }
 
@@ -234,7 +235,8 @@ fn put_back(mut run: Run<'_, '_>, error: Error, access: &Access<'_>) -> Error {
         if run.pin_entered {
             return error.with("stick-now", "the SIM has its PIN").with_verdict(Verdict::Recoverable);
         }
-        return error.verdict_if_unset(Verdict::Untouched);
+        let sent = if run.opened_anew { Verdict::Recoverable } else { Verdict::Untouched };
+        return error.verdict_if_unset(sent);
     }
     match by_web.unwrap_or_else(|| down::of_stick(&mut run, access.login.as_ref())) {
         Ok((now, is_all)) => {
