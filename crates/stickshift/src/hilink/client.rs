@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use crate::error::{Detail, Effect, Error, ErrorKind, Result, Standing};
 use crate::event::Cancel;
+use crate::hilink::acts_on_get;
 use crate::hilink::call::{Call, Repeat, USUAL};
 use crate::hilink::refusal::{ABSENT, BUSY, STALE_TOKEN, WRONG_SESSION, WRONG_TOKEN, code_of, is_busy};
 use crate::hilink::reply::read_reply;
@@ -434,12 +435,6 @@ impl Drop for Hilink<'_> {
         // The slot frees itself after five minutes; there is no one left to report it to.
         let _ = self.logout();
     }
-}
-
-/// Whether a GET of this path does something, section 1.7: it ends a dialogue of a code, or restarts some sticks.
-pub fn acts_on_get(path: &str) -> bool {
-    let path = path.split('?').next().unwrap_or_default();
-    ["/api/ussd/release", "/api/online-update/cancel-downloading"].contains(&path)
 }
 
 /// A request document as it goes out.

@@ -43,6 +43,7 @@ mod login;
 mod modular;
 pub mod monitoring;
 pub mod net;
+mod path;
 pub mod pin;
 mod proof;
 mod refusal;
@@ -54,8 +55,10 @@ pub mod ussd;
 pub mod xml;
 
 pub use call::{Call, Repeat, USUAL};
-pub use client::{Delivery, Generation, Hilink, acts_on_get};
+pub use client::{Delivery, Generation, Hilink};
 pub use login::LoginState;
+pub use path::acts_on_get;
+pub(crate) use path::plain_paths;
 pub use refusal::{ABSENT, BUSY, code_of, refusal};
 pub use rsa::Padding;
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::at::{effect_of, network, ports};
 use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::hilink::plain_paths;
 use crate::link::Changes;
 use crate::modem::Modem;
 use crate::modem::look::Seen;
@@ -80,50 +81,12 @@ pub fn may_be_sent(command: &str) -> Result<()> {
 /// # Errors
 /// `OutOfScope`; `Usage` where it cannot be told which path it is.
 pub fn may_be_posted(path: &str) -> Result<()> {
-    let ends = ['?', '#'];
-    let to_end = |path: &str| path.split(ends).next().unwrap_or_default().to_owned();
-    let Some(decoded) = decoded(&to_end(path)) else {
+    let Some(plain) = plain_paths(path) else {
         let what = "the path has a % that encodes no character, or one that was encoded again and again: it cannot be told what it leads to";
         return Err(Error::new(ErrorKind::Usage, what).with_verdict(Verdict::Untouched));
     };
-    // Servers differ in whether an encoded ? ends the path.
-    let plain = [plain_path(&decoded), plain_path(&to_end(&decoded))];
     let is_it = |known: &&str| plain.iter().any(|plain| plain.ends_with(*known));
     OUT_OF_SCOPE.iter().find(|row| row.2.iter().any(is_it)).map_or(Ok(()), |row| Err(out_of_scope(row.0)))
-}
-
-/// A decoded path as a server may read it: in small letters, without empty and dotted segments.
-fn plain_path(path: &str) -> String {
-    let path = path.to_ascii_lowercase().replace('\\', "/");
-    let mut segments: Vec<&str> = Vec::new();
-    for segment in path.split('/') {
-        let segment = segment.split(';').next().unwrap_or_default().trim();
-        match segment {
-            "" | "." => {}
-            ".." => _ = segments.pop(),
-            segment => segments.push(segment),
-        }
-    }
-    format!("/{}", segments.join("/"))
-}
-
-/// A path without %XX. `None` where an encoding is broken, or was encoded again and again.
-fn decoded(path: &str) -> Option<String> {
-    let mut path = path.to_owned();
-    for _ in 0..4 {
-        if !path.contains('%') {
-            return Some(path);
-        }
-        let mut pieces = path.split('%');
-        let mut bytes = pieces.next()?.as_bytes().to_vec();
-        for piece in pieces {
-            let digits = piece.get(..2).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
-            bytes.push(u8::from_str_radix(digits, 16).ok().filter(|byte| !byte.is_ascii_control())?);
-            bytes.extend_from_slice(&piece.as_bytes()[2..]);
-        }
-        path = String::from_utf8(bytes).ok()?;
-    }
-    None
 }
 
 fn out_of_scope(what: &str) -> Error {

@@ -490,7 +490,16 @@ fn raw_requests() {
     for bad in ["", "api", "/a b", "/a\r\nX: y"] {
         assert!(h.raw(bad, None).unwrap_err().is(ErrorKind::Usage), "{bad:?}");
     }
-    assert!(acts_on_get("/api/ussd/release?a") && !acts_on_get("/api/device/signal"));
+    for acts in [
+        "/api/ussd/release?a",
+        "//api/ussd/release",
+        "/API/ussd/./Release",
+        "/api/ussd/%72elease",
+        "/api/ussd/%zz",
+    ] {
+        assert!(acts_on_get(acts), "{acts}");
+    }
+    assert!(!acts_on_get("/api/device/signal?/api/ussd/release"));
     let call = Call::get("/api/device/signal", |_| Ok(()));
     assert!(call.parse(&xml::Element::default()).is_ok());
 }
