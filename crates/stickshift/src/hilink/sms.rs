@@ -173,6 +173,10 @@ fn message(e: &Element) -> Message {
 
 /// `POST sms/sms-list`: one page, from 1, newest first; empty after the last.
 pub fn page(folder: Folder, number: u32) -> Call<Vec<Message>> {
+    asked(folder, number, messages)
+}
+
+fn asked<T>(folder: Folder, number: u32, parse: fn(&Element) -> Result<T>) -> Call<T> {
     let fields = [
         ("PageIndex", &*number.to_string()),
         ("ReadCount", &*PAGE.to_string()),
@@ -181,15 +185,16 @@ pub fn page(folder: Folder, number: u32) -> Call<Vec<Message>> {
         ("Ascending", "0"),
         ("UnreadPreferred", "0"),
     ];
-    Call::post("/api/sms/sms-list", &fields, |r| {
-        match r.child("Messages") {
-            Some(list) => Ok(list.all("Message").map(message).collect()),
-            // An empty box may be told by its count alone.
-            None if r.number::<u32>("Count") == Some(0) => Ok(Vec::new()),
-            None => Err(unexpected("a list of messages")),
-        }
-    })
-    .that(Effect::Reads)
+    Call::post("/api/sms/sms-list", &fields, parse).that(Effect::Reads)
+}
+
+fn messages(r: &Element) -> Result<Vec<Message>> {
+    match r.child("Messages") {
+        Some(list) => Ok(list.all("Message").map(message).collect()),
+        // An empty box may be told by its count alone.
+        None if r.number::<u32>("Count") == Some(0) => Ok(Vec::new()),
+        None => Err(unexpected("a list of messages")),
+    }
 }
 
 /// Every message of a folder, newest first, and what the list broke off with.
@@ -198,12 +203,16 @@ pub fn page(folder: Folder, number: u32) -> Call<Vec<Message>> {
 /// As [`Hilink::call`] where it gave nothing, or the user stopped it.
 pub fn list(hilink: &mut Hilink<'_>, folder: Folder) -> Result<(Vec<Message>, Option<Error>)> {
     let mut all: Vec<Message> = Vec::new();
+    // Of the page with most, of the box with others.
+    let mut most = 0;
     for number in 1.. {
-        let page = match hilink.call(&page(folder, number)) {
+        let counted = |r: &Element| Ok((r.number("Count").unwrap_or(0), messages(r)?));
+        let (count, page) = match hilink.call(&asked::<(usize, _)>(folder, number, counted)) {
             Ok(page) => page,
             Err(e) if all.is_empty() || e.is(ErrorKind::Interrupted) => return Err(e),
             Err(e) => return Ok((all, Some(e))),
         };
+        most = most.max(count);
         let before = all.len();
         for message in page {
             // Some give the last page again and again.
@@ -217,7 +226,12 @@ pub fn list(hilink: &mut Hilink<'_>, folder: Folder) -> Result<(Vec<Message>, Op
             break;
         }
     }
-    Ok((all, None))
+    // One that gives the same page whichever is asked for.
+    let short = (all.len() < most.min(LIST_LIMIT)).then(|| {
+        let what = format!("the stick counts {most} entries and lists {}", all.len());
+        Error::new(ErrorKind::UnexpectedAnswer, what)
+    });
+    Ok((all, short))
 }
 
 /// `POST sms/set-read`.

@@ -389,10 +389,16 @@ fn messages_are_listed_page_by_page_and_sent() {
     for last in [page(""), second.clone()] {
         let mut web =
             Web::new(Generation::G2, None).reply("/api/sms/sms-list", &[&page(HELLO), &second, &last]);
-        let (all, _) = sms::list(&mut open(&mut web), sms::Folder::Inbox).unwrap();
+        let (all, short) = sms::list(&mut open(&mut web), sms::Folder::Inbox).unwrap();
+        assert!(short.is_none(), "{short:?}");
         assert_eq!(all.iter().map(|m| m.index).collect::<Vec<_>>(), [Some(40008), Some(40009)]);
         assert_eq!((all[0].status, all[0].text.as_str()), (Some(sms::Status::Unread), "Hello"));
     }
+    // The same page, whichever is asked for: the others are not there, and not passed over.
+    let first = page(HELLO).replace("<Count>1", "<Count>57");
+    let mut web = Web::new(Generation::G2, None).reply("/api/sms/sms-list", &[&first]);
+    let (all, short) = sms::list(&mut open(&mut web), sms::Folder::Inbox).unwrap();
+    assert_eq!((all.len(), short.unwrap().what()), (1, "the stick counts 57 entries and lists 1"));
     let mut web = Web::new(Generation::G2, None).reply(
         "/api/sms/send-status",
         &[
