@@ -13,9 +13,9 @@ pub(super) const NO_ACCESS: u8 = 4;
 /// Exit code: the stick or a check refused.
 pub(super) const REFUSED: u8 = 5;
 /// Exit code: stopped in a state that can be taken up again.
-pub(super) const RECOVERABLE: u8 = 6;
+pub(crate) const RECOVERABLE: u8 = 6;
 /// Exit code: what state the stick is in was not seen.
-pub(super) const UNKNOWN: u8 = 7;
+pub(crate) const UNKNOWN: u8 = 7;
 
 /// Exit code of `online`: the SIM is missing, blocked or wants its PIN.
 pub(super) const SIM: u8 = 10;

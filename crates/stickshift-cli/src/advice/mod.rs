@@ -18,10 +18,10 @@ use stickshift::stick::Mode;
 
 use crate::recovery::Work;
 use crate::wrong_mode;
-use general::{RECOVERABLE, UNKNOWN};
 
 /// Where the system has no device node for what the kernel shows.
 pub(crate) const NO_NODE: &str = "give the container the folder /dev/bus/usb and the serial ports of the stick; elsewhere, mount devtmpfs on /dev or start udev";
+pub(crate) use general::{RECOVERABLE, UNKNOWN};
 pub(crate) use table::Way;
 
 /// What was tried when it failed.

@@ -77,7 +77,7 @@ pub(crate) struct Settings {
 ///
 /// # Errors
 /// What the outbox reports, `Usage` when one bridge starts another.
-pub(crate) fn run(context: &Context, settings: Settings) -> Result<()> {
+pub(crate) fn run(context: &mut Context, settings: Settings) -> Result<()> {
     let Some(run) = context.run_hosted else {
         return Err(Error::new(ErrorKind::Usage, "a server does not start a bridge"));
     };
@@ -104,7 +104,7 @@ pub(crate) fn run(context: &Context, settings: Settings) -> Result<()> {
         .map_err(|e| Error::new(ErrorKind::Io, "cannot start a thread").because(e))?;
     let topics = Topics::new(&settings.base, &settings.name, settings.has_dots);
     let mut bridge = Bridge {
-        context,
+        context: &*context,
         settings,
         topics,
         outbox,
@@ -125,6 +125,7 @@ pub(crate) fn run(context: &Context, settings: Settings) -> Result<()> {
         return outcome;
     }
     context.output.outcome_is(worst);
+    context.exit = worst.exit();
     outcome.map_err(|e| e.with_verdict(worst.verdict()))
 }
 

@@ -5,6 +5,9 @@ use serde_json::{Map, Value, json};
 use stickshift::error::Verdict;
 use stickshift::event::Event;
 
+#[cfg(any(feature = "online", feature = "web", feature = "mqtt"))]
+use crate::advice;
+
 /// The version of everything that `--json` prints. A field that goes, or means something else, makes a new one; a field that comes does not.
 pub(crate) const SCHEMA: u32 = 1;
 
@@ -38,6 +41,17 @@ impl Outcome {
             Some("sent") => Outcome::Sent,
             Some("recoverable") => Outcome::Recoverable,
             _ => Outcome::Unknown,
+        }
+    }
+
+    /// The exit code of what ended well and left a stick so.
+    #[cfg(any(feature = "online", feature = "web", feature = "mqtt"))]
+    pub(crate) fn exit(self) -> u8 {
+        match self {
+            Outcome::Recoverable => advice::RECOVERABLE,
+            #[cfg(any(feature = "rack", feature = "web", feature = "mqtt"))]
+            Outcome::Unknown => advice::UNKNOWN,
+            Outcome::Untouched | Outcome::Done | Outcome::Sent => 0,
         }
     }
 

@@ -559,4 +559,24 @@ mod tests {
         let recoverable = silent.with_verdict(Verdict::Recoverable);
         assert_eq!(output.failure(&recoverable, Work::Other).verdict, "recoverable");
     }
+
+    #[test]
+    fn more_than_the_verb_knows_of_was_sent() {
+        let output = Output::new(&Global::default(), Ledger::new());
+        output.outcome_is(Outcome::Untouched);
+        output.warn("aside", "x".to_owned());
+        assert_eq!(output.outcome_of_a_good_end(), Outcome::Untouched);
+        output.warn(OPENED_ANEW, "x".to_owned());
+        assert_eq!(output.outcome_of_a_good_end(), Outcome::Done);
+        output.outcome_is(Outcome::Sent);
+        assert_eq!(output.outcome_of_a_good_end(), Outcome::Sent);
+    }
+
+    #[cfg(feature = "mqtt")]
+    #[test]
+    fn what_is_left_behind_shows_in_the_exit_code() {
+        let all = ["untouched", "done", "sent", "recoverable", "unknown"];
+        let exits = all.map(|verdict| Outcome::of(&json!({ "verdict": verdict })).exit());
+        assert_eq!(exits, [0, 0, 0, 6, 7]);
+    }
 }

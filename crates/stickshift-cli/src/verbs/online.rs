@@ -431,6 +431,10 @@ fn down(context: &mut Context, args: &DownArgs) -> Result<()> {
     } else if !taken.was_online {
         context.output.outcome_is(Outcome::Untouched);
     }
+    // A service that is stopped ends well all the same.
+    if taken.left_changed {
+        context.exit = Outcome::Recoverable.exit();
+    }
     finish_down(context, taken);
     Ok(())
 }

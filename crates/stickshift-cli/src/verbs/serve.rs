@@ -212,8 +212,9 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
             }
         }
     });
-    context.exit = cut;
-    context.output.outcome_is(*worst.lock().unwrap_or_else(PoisonError::into_inner));
+    let worst = *worst.lock().unwrap_or_else(PoisonError::into_inner);
+    context.exit = if cut == 0 { worst.exit() } else { cut };
+    context.output.outcome_is(worst);
     Ok(())
 }
 
