@@ -139,13 +139,6 @@ pub(crate) const ROWS: &[Row] = &[
     over(
         Way::Url,
         WEB,
-        Kind::Unsupported,
-        "the web interface of a stick speaks http only",
-        "write http:// in place of https://",
-    ),
-    over(
-        Way::Url,
-        WEB,
         Kind::PermissionDenied,
         "the system does not let this program connect",
         "a firewall, a container or a sandbox forbids it: allow connections to this address there",
@@ -205,7 +198,13 @@ pub(crate) const ROWS: &[Row] = &[
     #[cfg(feature = "virtual")]
     any(&["rehearse"], Kind::Interrupted, "", "nothing real was touched: run it again whenever you like"),
     any(
-        &["network", "pin", "sms", "ussd", "hilink", "signal", "identify"],
+        &["sms"],
+        Kind::Unsupported,
+        "messages as they are stored come over AT and MBIM, not over a web interface",
+        "`stickshift sms list` and `stickshift sms read NUMBER` show them here",
+    ),
+    any(
+        &["network", "pin", "ussd", "hilink", "signal", "identify"],
         Kind::Unsupported,
         "the stick's firmware has no such function",
         "`stickshift identify` shows the firmware and what can be done with it",

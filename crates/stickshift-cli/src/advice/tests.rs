@@ -179,7 +179,7 @@ fn what_failed_and_what_was_tried_decide_together() {
         let tried = Attempt { verb, way, ..Attempt::default() };
         of(&Error::new(kind, "x"), Verdict::Untouched, tried).help.into_owned()
     };
-    assert!(help("hilink", Way::Url, ErrorKind::Unsupported).contains("http://"));
+    assert!(help("sms", Way::Url, ErrorKind::Unsupported).contains("sms list"));
     assert!(help("hilink", Way::Url, ErrorKind::Disconnected).contains("browser"));
     assert!(help("hilink", Way::Bus, ErrorKind::Disconnected).contains("stickshift list"));
     assert!(help("switch", Way::Bus, ErrorKind::FileCorrupt).contains("profile check"));
