@@ -24,6 +24,18 @@ pub(crate) const NO_NODE: &str = "give the container the folder /dev/bus/usb and
 pub(crate) use general::{RECOVERABLE, UNKNOWN};
 pub(crate) use table::Way;
 
+/// The verbs that take `--port`.
+#[cfg(feature = "host")]
+pub(crate) fn by_port() -> &'static [&'static str] {
+    table::BY_PORT
+}
+
+/// The verbs that take `--url`.
+#[cfg(feature = "host")]
+pub(crate) fn by_url() -> &'static [&'static str] {
+    table::WEB
+}
+
 /// What was tried when it failed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Attempt {

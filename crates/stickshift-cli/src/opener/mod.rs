@@ -49,7 +49,7 @@ pub(crate) struct Opener {
     sink: Mutex<Option<TraceSink>>,
     trace: TraceState,
     /// How the stick is reached, where that was named.
-    way: OnceLock<Way>,
+    way: OnceLock<(Way, String)>,
     profiles: OnceLock<(Arc<Catalogue>, Vec<Problem>)>,
     /// The virtual computer of this run. Every bus that is opened is a look at the same one.
     #[cfg(feature = "virtual")]
@@ -94,7 +94,7 @@ impl Opener {
     /// # Errors
     /// `NotAPort` when there is no serial port at `path`, `FileUnwritable` for the trace.
     pub(crate) fn port(&self, path: &Path, mode: Mode) -> Result<Box<dyn Bus>> {
-        self.way.get_or_init(|| Way::Port);
+        self.way.get_or_init(|| (Way::Port, path.display().to_string()));
         port_bus::check(path)?;
         self.watched(Box::new(PortBus::new(path, mode)))
     }
@@ -104,13 +104,13 @@ impl Opener {
     /// # Errors
     /// `FileUnwritable` for the trace.
     pub(crate) fn web_page(&self, url: &str) -> Result<Box<dyn Bus>> {
-        self.way.get_or_init(|| Way::Url);
+        self.way.get_or_init(|| (Way::Url, url.to_owned()));
         self.watched(Box::new(UrlBus::new(url)))
     }
 
-    /// How the stick is reached.
-    pub(crate) fn way(&self) -> Way {
-        self.way.get().copied().unwrap_or_default()
+    /// How the stick is reached, and by which name.
+    pub(crate) fn way(&self) -> (Way, String) {
+        self.way.get().cloned().unwrap_or_default()
     }
 
     /// Switching profiles, the owner's before the built-in ones.

@@ -1,7 +1,8 @@
-//! Advice about the stick of another computer: a command that it names acts there.
+//! Advice about a stick that was named otherwise than by its place: a command that it names acts on that one.
 
 use serde_json::Value;
 
+use crate::advice::{Way, by_port, by_url};
 use crate::files;
 
 /// Verbs that `--host` runs.
@@ -55,6 +56,32 @@ pub(super) fn named(text: &str, host: &str) -> String {
     out + rest
 }
 
+/// `text` with each command in it made one for the stick that `way` and `name` lead to.
+pub(super) fn reached(text: &str, way: Way, name: &str) -> String {
+    let (option, takes) = match way {
+        Way::Bus => return text.to_owned(),
+        Way::Port => ("--port", by_port()),
+        Way::Url => ("--url", by_url()),
+    };
+    let mut out = String::with_capacity(text.len());
+    for (number, piece) in text.split('`').enumerate() {
+        if number > 0 {
+            out.push('`');
+        }
+        let verb = piece.strip_prefix(PROGRAM).and_then(|words| words.split(' ').next());
+        let has = |word: &str| piece.split(' ').any(|one| one == word);
+        let is_led = ["--help", "--stick", "--port", "--url", "--all"].into_iter().any(has);
+        if number % 2 == 0 || is_led || verb.is_none_or(|verb| !takes.contains(&verb)) {
+            out.push_str(piece);
+            continue;
+        }
+        // Behind `--` it would be a word of the verb.
+        let (options, words) = piece.split_at(piece.find(" -- ").unwrap_or(piece.len()));
+        out.push_str(&format!("{options} {option} {}{words}", files::shell_word(name)));
+    }
+    out
+}
+
 /// Where a command ends that a text begins with.
 fn end(text: &str, is_quoted: bool) -> usize {
     if is_quoted {
@@ -77,6 +104,34 @@ pub(super) fn name_in(value: &mut Value, host: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_in_a_text_acts_on_the_stick_that_was_named() {
+        let (port, url) = ((Way::Port, "/dev/ttyUSB0"), (Way::Url, "http://10.0.0.1/"));
+        for ((way, name), said, wanted) in [
+            (
+                port,
+                "`stickshift pin status` shows it",
+                "`stickshift pin status --port /dev/ttyUSB0` shows it",
+            ),
+            (port, "see `stickshift list`", "see `stickshift list`"),
+            (port, "`stickshift hilink status`", "`stickshift hilink status`"),
+            (url, "`stickshift hilink status`", "`stickshift hilink status --url http://10.0.0.1/`"),
+            (url, "`stickshift at ATI`", "`stickshift at ATI`"),
+            (
+                port,
+                "`stickshift at ATI`, `stickshift sms --help`",
+                "`stickshift at ATI --port /dev/ttyUSB0`, `stickshift sms --help`",
+            ),
+            (port, "`stickshift ussd -- *100#`", "`stickshift ussd --port /dev/ttyUSB0 -- *100#`"),
+            (port, "stickshift signal", "stickshift signal"),
+            ((Way::Port, "/a b"), "`stickshift signal`", "`stickshift signal --port '/a b'`"),
+            ((Way::Bus, ""), "`stickshift signal`", "`stickshift signal`"),
+        ] {
+            assert_eq!(reached(said, way, name), wanted);
+            assert_eq!(reached(wanted, way, name), wanted, "it is named once");
+        }
+    }
 
     #[test]
     fn a_command_in_a_text_acts_on_the_computer_of_the_stick() {

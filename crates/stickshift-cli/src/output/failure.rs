@@ -55,8 +55,8 @@ impl FailureReport {
 
     /// The same with other help and another way back.
     #[cfg(feature = "host")]
-    pub(super) fn in_other_words(self, help: Cow<'static, str>, recover: String) -> FailureReport {
-        FailureReport { help, recover, ..self }
+    pub(super) fn in_other_words(self, words: &dyn Fn(&str) -> String) -> FailureReport {
+        FailureReport { help: words(&self.help).into(), recover: words(&self.recover), ..self }
     }
 
     /// All that matters in one line.

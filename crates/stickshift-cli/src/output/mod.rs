@@ -69,6 +69,8 @@ pub(crate) struct Output {
     percent: Cell<Option<u64>>,
     /// What is being done, for advice and for the words after a verdict.
     tried: Cell<Attempt>,
+    /// By which port or address the stick was named.
+    reached: RefCell<String>,
     /// Whether the reader of standard output is gone.
     unread: Cell<bool>,
     /// Why standard output did not take all of it, where a reader is there.
@@ -106,6 +108,7 @@ impl Output {
             clock: RefCell::default(),
             percent: Cell::new(None),
             tried: Cell::default(),
+            reached: RefCell::default(),
             unread: Cell::default(),
             unwritten: RefCell::default(),
             ledger,
@@ -127,9 +130,10 @@ impl Output {
         self.tried.set(tried);
     }
 
-    /// Says how the stick is reached.
-    pub(crate) fn way_is(&self, way: Way) {
+    /// Says how the stick is reached, and by which name.
+    pub(crate) fn way_is(&self, (way, name): (Way, String)) {
         self.tried.set(Attempt { way, ..self.tried.get() });
+        self.reached.replace(name);
     }
 
     /// Says what is left behind from now on by a failure.
@@ -384,10 +388,11 @@ impl Output {
         let tried = Attempt { work, ..self.tried.get() };
         let failure = FailureReport::of(error, self.verdict(error), tried, self.verb.borrow().as_deref());
         #[cfg(feature = "host")]
+        let failure =
+            failure.in_other_words(&|text| elsewhere::reached(text, tried.way, &self.reached.borrow()));
+        #[cfg(feature = "host")]
         if let Some(host) = &*self.host.borrow() {
-            let help = elsewhere::named(&failure.help, host).into();
-            let recover = elsewhere::named(&failure.recover, host);
-            return failure.in_other_words(help, recover);
+            return failure.in_other_words(&|text| elsewhere::named(text, host));
         }
         failure
     }

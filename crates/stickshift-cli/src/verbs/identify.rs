@@ -203,7 +203,8 @@ impl Identified {
             has_other_page,
             serves: match stick {
                 Some(stick) => serves(goes_online(stick), talks(stick)),
-                None => serves(reached != Mode::Unknown, reached != Mode::Unknown),
+                // `online` takes no port and no address.
+                None => serves(false, reached != Mode::Unknown),
             },
             place,
         }
