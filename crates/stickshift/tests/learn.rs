@@ -3,6 +3,8 @@
 mod captures;
 #[path = "learn/made_up.rs"]
 mod made_up;
+#[path = "learn/who_became_what.rs"]
+mod who_became_what;
 
 use std::process::Command;
 

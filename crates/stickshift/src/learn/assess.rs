@@ -1,7 +1,10 @@
 //! Who was who: which device left, which came in its place, and what explains it best.
 
+mod address;
+mod pairing;
 mod score;
 
+use crate::learn::assess::pairing::{Pairing, RETURN, is_plausible, unchanged};
 use crate::learn::device::{Device, Gone};
 use crate::learn::merge;
 use crate::learn::observe::Learner;
@@ -13,14 +16,12 @@ use crate::wire::pcap::{Capture, End};
 
 /// What was sent longer than this before the stick left did not make it leave, in nanoseconds.
 const WINDOW: u64 = 30_000_000_000;
-/// Sticks come back sooner than this.
-const RETURN: u64 = 90_000_000_000;
-/// Both may be seen this long: hubs are asked in rounds.
-const OVERLAP: u64 = 3_000_000_000;
 /// Most candidates of one switch.
-const MAX_CANDIDATES: usize = 6;
+pub(super) const MAX_CANDIDATES: usize = 6;
 /// The most that an explanation gets which leaves something out: it is not sure.
 const UNSURE: i32 = 79;
+/// Doubts that are told one by one.
+const TOLD: usize = 4;
 pub(super) fn lesson(learner: &Learner, capture: &Capture<'_>) -> Lesson {
     let capture = Summary {
         format: capture.format(),
@@ -37,6 +38,10 @@ pub(super) fn lesson(learner: &Learner, capture: &Capture<'_>) -> Lesson {
         nothing: Vec::new(),
     };
     let mut switches = assessor.switches();
+    if capture.facts.broken_lines > 0 {
+        let candidates = switches.iter_mut().flat_map(|s| &mut s.candidates);
+        candidates.for_each(|c| c.score = c.score.min(UNSURE as u8));
+    }
     switches.sort_by_key(|s| std::cmp::Reverse(s.candidates.first().map_or(0, |c| c.score)));
     let switches = merge::together(merge::one_of_two(switches));
     let mut nothing = assessor.nothing;
@@ -61,6 +66,15 @@ pub(super) fn lesson(learner: &Learner, capture: &Capture<'_>) -> Lesson {
     }
     if learner.devices.iter().any(|d| d.sent.iter().any(Sent::is_cut)) {
         remarks.push(format!("the capture holds a part of a message only: {how}"));
+    }
+    if capture.facts.broken_lines > 0 {
+        let lines = match capture.facts.broken_lines {
+            1 => "1 line of the log lacks its end".to_owned(),
+            n => format!("{n} lines of the log lack their ends"),
+        };
+        remarks.push(format!(
+            "{lines}, as when a mail or a web page breaks them: what is learned is not sure; take the log as a file"
+        ));
     }
     if learner.too_many {
         remarks.push("too many devices in the capture: the last ones were not examined".to_owned());
@@ -87,71 +101,26 @@ struct Case<'a> {
 impl Assessor<'_> {
     fn switches(&mut self) -> Vec<Switch> {
         let devices = &self.learner.devices;
-        let mut taken = vec![false; devices.len()];
-        let mut switches = Vec::new();
         // Those that were sent something first, in the order in which they left: everybody gets the next one that came, and
         // a disk that only fell silent takes nobody's.
-        let mut order: Vec<usize> =
-            (0..devices.len()).filter(|i| !devices[*i].is_hub && devices[*i].address != 0).collect();
+        let is_idle = |d: &Device| d.sent.is_empty() && d.selected.len() < 2 && d.alternates.is_empty();
+        let may_switch = |d: &Device| {
+            let is_there = !d.is_hub && d.address != 0;
+            is_there && (!d.sent.is_empty() || d.is_storage() || d.selected.len() >= 2)
+        };
+        let mut order: Vec<usize> = (0..devices.len()).filter(|i| may_switch(&devices[*i])).collect();
         order.sort_by_key(|i| {
             let d = &devices[*i];
-            let idle = d.sent.is_empty() && d.selected.len() < 2 && d.alternates.is_empty();
-            (idle, d.gone.is_none(), d.gone.map_or(d.last.0, |g| g.number))
+            (is_idle(d), d.gone.is_none(), d.gone.map_or(d.last.0, |g| g.number))
         });
-        for before in order {
-            let device = &devices[before];
-            if device.sent.is_empty() && !device.is_storage() && device.selected.len() < 2 {
-                continue;
-            }
-            let after = self.successor(before, &taken);
-            if let Some(after) = after {
-                taken[after] = true;
-            }
-            if let Some(switch) = self.switch(before, after) {
-                switches.push(switch);
-            }
-        }
-        switches
+        let (idle, active): (Vec<usize>, Vec<usize>) = order.iter().partition(|i| is_idle(&devices[**i]));
+        let pairings = pairing::pairings(devices, &active, &idle);
+        order.into_iter().filter_map(|before| self.switch(before, &pairings[before])).collect()
     }
 
-    /// The device that came in the place of one that left.
-    fn successor(&self, before: usize, taken: &[bool]) -> Option<usize> {
-        let devices = &self.learner.devices;
-        let a = &devices[before];
-        let left = a.gone.map_or(a.last.1, |g| g.time_ns);
-        let fits = |j: usize| {
-            let b = &devices[j];
-            if j == before || taken[j] || b.is_hub || b.address == 0 || b.first.0 <= a.first.0 {
-                return None;
-            }
-            // It is somebody else when the first one goes on.
-            if b.first.1.saturating_add(OVERLAP) < a.alive.1.max(left)
-                || b.first.1 > left.saturating_add(RETURN)
-            {
-                return None;
-            }
-            if a.gone.is_none() && a.last.1 > b.first.1.saturating_add(OVERLAP) {
-                return None;
-            }
-            let same_port = a.port.is_some() && a.port == b.port && a.bus == b.bus;
-            if a.bus == b.bus && a.port.is_some() && b.port.is_some() && !same_port {
-                return None;
-            }
-            let vendor = match (a.descriptor, b.descriptor) {
-                (Some(a), Some(b)) => Some(a.vendor == b.vendor),
-                _ => None,
-            };
-            if (a.bus != b.bus && vendor != Some(true)) || !is_plausible(a, b) {
-                return None;
-            }
-            // By frames, not by times: captures were pasted together before.
-            Some((same_port, vendor == Some(true), a.bus == b.bus, std::cmp::Reverse(b.first.0)))
-        };
-        (0..devices.len()).filter_map(|j| Some((fits(j)?, j))).max().map(|(_, j)| j)
-    }
-
-    fn switch(&mut self, before: usize, after: Option<usize>) -> Option<Switch> {
+    fn switch(&mut self, before: usize, pairing: &Pairing) -> Option<Switch> {
         let learner = self.learner;
+        let after = pairing.after;
         let device = &learner.devices[before];
         let next = after.map(|j| &learner.devices[j]);
         let gone = device.gone.or_else(|| {
@@ -183,6 +152,7 @@ impl Assessor<'_> {
             (Some(_), _) => self.candidates(&case),
             (None, _) => Vec::new(),
         };
+        self.doubt(pairing, &mut candidates);
         if candidates.is_empty()
             && let Some(candidate) = self.configuration(device)
         {
@@ -198,6 +168,28 @@ impl Assessor<'_> {
             next.filter(|_| gone.is_some()).and_then(Device::id).or(device.id().filter(|_| gone.is_none()));
         let after = after.filter(|_| gone.is_some());
         Some(Switch { before, after, id: device.id(), target, candidates, times: 1 })
+    }
+
+    /// Takes the certainty from explanations of a stick that may have become another one than is said.
+    fn doubt(&self, pairing: &Pairing, candidates: &mut [Candidate]) {
+        let devices = &self.learner.devices;
+        let mut doubts: Vec<String> = Vec::new();
+        for b in pairing.others.iter().take(TOLD).map(|other| &devices[*other]) {
+            let (at, name, what) = (self.at(b.first.0, b.first.1), b.name(), b.what());
+            doubts.push(format!("{at}: {name} comes too, {what}: which of them it became is a guess"));
+        }
+        for a in pairing.sticks.iter().take(TOLD).map(|stick| &devices[*stick]) {
+            let name = a.name();
+            doubts
+                .push(format!("{name} left too and may have become the same: which of them did is a guess"));
+        }
+        if doubts.is_empty() {
+            return;
+        }
+        for candidate in candidates {
+            candidate.score = (i32::from(candidate.score) - 20).clamp(0, UNSURE) as u8;
+            candidate.evidence.extend_from_slice(&doubts);
+        }
     }
 
     /// Everything that may have made a stick leave.
@@ -373,25 +365,6 @@ impl Assessor<'_> {
         };
         self.learner.devices.iter().find(came).filter(|b| !is_plausible(device, b))
     }
-}
-
-/// Whether one device may be what another one becomes: it is of the same vendor, or it is a modem or a network card.
-fn is_plausible(before: &Device, after: &Device) -> bool {
-    let same_vendor = match (before.descriptor, after.descriptor) {
-        (Some(a), Some(b)) => a.vendor == b.vendor,
-        _ => true,
-    };
-    same_vendor || after.may_be_modem()
-}
-
-/// Whether a stick came back as what it was.
-fn unchanged(before: &Device, after: &Device) -> bool {
-    let (Some(a), Some(b)) = (before.id(), after.id()) else { return false };
-    if a != b {
-        return false;
-    }
-    let (old, new) = (before.active_interfaces(), after.active_interfaces());
-    if old.is_empty() || new.is_empty() { after.is_storage() } else { old == new }
 }
 
 /// The parameters with an alternate setting. A profile without the number of an interface means the first.

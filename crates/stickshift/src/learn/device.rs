@@ -75,8 +75,24 @@ pub(super) struct Gone {
 /// One interface of a configuration descriptor that may be cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Interface {
+    pub(super) number: u8,
     pub(super) alternate: u8,
     pub(super) class: [u8; 3],
+    /// The first bulk endpoint in each direction: OUT, IN.
+    pub(super) first_bulk: [Option<u8>; 2],
+    /// All its endpoints, bit by bit: OUT in the lower half, IN in the upper.
+    endpoints: u32,
+}
+
+impl Interface {
+    pub(super) fn has_endpoint(&self, address: u8) -> bool {
+        self.endpoints & bit(address) != 0
+    }
+}
+
+/// The bit of an endpoint's address.
+fn bit(address: u8) -> u32 {
+    1 << ((address & 0x0f) + ((address & 0x80) >> 3))
 }
 
 impl Device {
@@ -181,6 +197,11 @@ impl Device {
         if active.is_empty() { self.interfaces(None) } else { active }
     }
 
+    /// Whether it was asked who it is, as everything is that comes.
+    pub(super) fn was_asked(&self) -> bool {
+        self.descriptor.is_some() || !self.configurations.is_empty() || !self.selected.is_empty()
+    }
+
     /// Whether it is, or may be, a disk.
     pub(super) fn is_storage(&self) -> bool {
         self.commands > 0 || self.active_interfaces().iter().any(|i| i.class[0] == 8)
@@ -267,11 +288,20 @@ impl Device {
 
 /// Walks over a configuration descriptor as far as it goes.
 fn interfaces(bytes: &[u8]) -> Vec<Interface> {
-    let mut found = Vec::new();
+    let mut found: Vec<Interface> = Vec::new();
     let mut at = 0;
     while let Some(length) = bytes.get(at).map(|l| usize::from(*l)).filter(|l| *l >= 2) {
-        if let Some(&[9, 4, _, alternate, _, class, subclass, protocol]) = bytes.get(at..at + 8) {
-            found.push(Interface { alternate, class: [class, subclass, protocol] });
+        if let Some(&[9, 4, number, alternate, _, class, subclass, protocol]) = bytes.get(at..at + 8) {
+            let class = [class, subclass, protocol];
+            found.push(Interface { number, alternate, class, first_bulk: [None; 2], endpoints: 0 });
+        }
+        if let (Some(&[_, 5, address, attributes]), Some(interface)) =
+            (bytes.get(at..at + 4), found.last_mut())
+        {
+            interface.endpoints |= bit(address);
+            if attributes & 3 == 2 {
+                interface.first_bulk[usize::from(address >> 7)].get_or_insert(address);
+            }
         }
         at += length;
     }

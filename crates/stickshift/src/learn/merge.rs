@@ -1,6 +1,7 @@
 //! Two switches that are one.
 
 use crate::learn::Switch;
+use crate::learn::assess::MAX_CANDIDATES;
 use crate::profile::{Method, Parameters};
 
 /// Sony's request makes another stick, and a configuration is selected on that: one profile says both.
@@ -41,7 +42,19 @@ pub(super) fn together(switches: Vec<Switch>) -> Vec<Switch> {
             (f.id, f.target) == (switch.id, switch.target) && best(f) == best(&switch) && f.id.is_some()
         });
         match known {
-            Some(known) => known.times += 1,
+            Some(known) => {
+                known.times += 1;
+                for candidate in switch.candidates {
+                    let told = known.candidates.iter().any(|k| {
+                        k.parameters.is_some() && k.parameters == candidate.parameters
+                            || k.what == candidate.what
+                    });
+                    if !told && known.candidates.len() < MAX_CANDIDATES {
+                        known.candidates.push(candidate);
+                    }
+                }
+                known.candidates.sort_by_key(|c| std::cmp::Reverse(c.score));
+            }
             None => found.push(switch),
         }
     }

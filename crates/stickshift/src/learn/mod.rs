@@ -19,6 +19,7 @@
 
 mod assess;
 mod device;
+mod disk;
 mod merge;
 mod nothing;
 mod observe;
@@ -122,6 +123,13 @@ pub struct Candidate {
     pub score: u8,
     /// Why: one lower-case sentence each, with frames and times.
     pub evidence: Vec<String>,
+}
+
+impl Switch {
+    /// Whether the capture shows what it became.
+    pub fn after_is_known(&self) -> bool {
+        self.after.is_some() || self.target.is_some()
+    }
 }
 
 impl Candidate {

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::learn::device::{Device, Gone};
+use crate::learn::disk::{answer, command, cut_status};
 use crate::learn::sent::{Answer, Sent, What};
 use crate::learn::{Lesson, assess, routine};
 use crate::profile::parameters::MAX_MESSAGE;
@@ -17,8 +18,6 @@ const MAX_BUSES: usize = 64;
 const MAX_PENDING: usize = 512;
 /// A device appears this long after its port was reset at most, in nanoseconds.
 const AFTER_RESET: u64 = 10_000_000_000;
-/// Tags of a storage driver count up; this many in order show that they do.
-const ORDER: u32 = 3;
 
 /// Nobody is known at an address.
 const NOBODY: u16 = u16::MAX;
@@ -144,6 +143,8 @@ impl Learner {
                 if packet.endpoint & 0x80 != 0 {
                     if packet.data.len() == CommandStatus::LENGTH || device.inquiry {
                         answer(device, packet);
+                    } else if packet.length == CommandStatus::LENGTH as u32 {
+                        cut_status(device, packet);
                     }
                 } else if device.awaited.is_none() {
                     completed(device, packet);
@@ -407,9 +408,20 @@ impl Learner {
     }
 }
 
-fn sent(packet: &Packet<'_>, what: What, foreign: bool) -> Sent {
+pub(super) fn sent(packet: &Packet<'_>, what: What, foreign: bool) -> Sent {
     let (number, time_ns, urb) = (packet.number, packet.time_ns, packet.id);
-    Sent { number, time_ns, what, answer: Answer::Never, answered_ns: None, foreign, urb, data: 0 }
+    Sent {
+        number,
+        time_ns,
+        what,
+        answer: Answer::Never,
+        answered_ns: None,
+        foreign,
+        urb,
+        data: 0,
+        endpoint: packet.endpoint,
+        answered_from: None,
+    }
 }
 
 /// Bytes go to a bulk or interrupt endpoint.
@@ -451,81 +463,6 @@ fn out(device: &mut Device, packet: &Packet<'_>) {
     device.remember(sent(packet, what, false));
 }
 
-/// A command block wrapper goes to a disk.
-fn command(device: &mut Device, packet: &Packet<'_>) {
-    device.commands += 1;
-    device.commands_to = Some(packet.endpoint);
-    let Some(block) = CommandBlock::parse(packet.data) else {
-        device.cut += 1;
-        device.remember(sent(packet, What::CutCommand, false));
-        return;
-    };
-    device.data_out = if block.flags & 0x80 == 0 { block.data_length } else { 0 };
-    device.inquiry = block.cdb[0] == 0x12 && block.cdb[1] & 1 == 0 && device.scsi.is_none();
-    let foreign = is_foreign(device, block.tag);
-    let name = routine::command(&block);
-    let sent = sent(packet, What::Command(block), foreign);
-    match name {
-        Some(name) if !foreign => {
-            device.count_routine(name);
-            device.last_routine = Some(sent);
-            device.awaited = Some((block.tag, true));
-        }
-        // Preliminary to many things, a message to nobody.
-        Some(name) if block.cdb[0] == 0x1e => {
-            device.count_routine(name);
-            device.awaited = None;
-        }
-        _ => {
-            device.remember(sent);
-            device.awaited = Some((block.tag, false));
-        }
-    }
-}
-
-/// Whether a tag breaks the order of the driver's.
-fn is_foreign(device: &mut Device, tag: [u8; 4]) -> bool {
-    let tag = u32::from_le_bytes(tag);
-    if matches!(tag.wrapping_sub(device.last_tag), 1..=16) {
-        device.tags_in_order = device.tags_in_order.saturating_add(1);
-        device.last_tag = tag;
-        return false;
-    }
-    if device.tags_in_order >= ORDER {
-        return true;
-    }
-    device.tags_in_order = 0;
-    device.last_tag = tag;
-    false
-}
-
-/// Bytes come that may be the status of a command, or the answer to INQUIRY.
-fn answer(device: &mut Device, packet: &Packet<'_>) {
-    if let Some(status) = CommandStatus::parse(packet.data) {
-        device.inquiry = false;
-        let Some((tag, of_routine)) = device.awaited else { return };
-        if status.tag == tag {
-            let sent = if of_routine { device.last_routine.as_mut() } else { device.sent.back_mut() };
-            if let Some(sent) = sent {
-                sent.answer = Answer::Came(status.status);
-                sent.answered_ns = Some(packet.time_ns);
-            }
-            device.awaited = None;
-        }
-        return;
-    }
-    if !device.inquiry || packet.data.len() < 32 {
-        return;
-    }
-    device.inquiry = false;
-    device.is_cdrom |= packet.data[0] & 0x1f == 5;
-    let text = |from: usize, to: usize| {
-        let printable = |b: &u8| if b.is_ascii_graphic() { *b as char } else { ' ' };
-        packet.data[from..to].iter().map(printable).collect::<String>().trim().to_owned()
-    };
-    device.scsi = Some([text(8, 16), text(16, 32)]);
-}
-
 /// A transfer that was sent is complete, one way or the other.
 fn completed(device: &mut Device, packet: &Packet<'_>) {
     let Some(sent) = device.sent.back_mut() else { return };
@@ -535,7 +472,7 @@ fn completed(device: &mut Device, packet: &Packet<'_>) {
     sent.answered_ns = Some(packet.time_ns);
     sent.answer = match packet.status {
         // The wrapper was taken; its status is what counts.
-        Status::Ok if matches!(sent.what, What::Command(_) | What::CutCommand) => {
+        Status::Ok if matches!(sent.what, What::Command(_) | What::CutCommand { .. }) => {
             sent.answered_ns = None;
             Answer::Never
         }

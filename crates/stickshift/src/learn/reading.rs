@@ -10,7 +10,7 @@ use crate::wire::scsi::CommandBlock;
 const BURST: u64 = 1_500_000_000;
 /// Most readings of what was sent to one stick.
 const MAX_READINGS: usize = 12;
-/// Cisco's method has eleven of its commands; as many as this are no accident.
+/// Cisco's method has eleven commands; as many different ones of them as this are no accident.
 const CISCO: usize = 3;
 
 /// What a stretch of transfers means.
@@ -40,7 +40,11 @@ pub(super) fn readings(sent: &[&Sent]) -> Vec<Reading> {
         for end in (start..burst_end).rev() {
             for mut reading in read(&sent[start..=end]) {
                 reading.used.iter_mut().for_each(|i| *i += start);
-                let told = found.iter().any(|f| f.parameters == reading.parameters && f.parameters.is_some());
+                let is_cut = |r: &Reading| matches!(sent[r.used[0]].what, What::CutCommand { .. });
+                let told = found.iter().any(|f| match &f.parameters {
+                    Some(_) => f.parameters == reading.parameters,
+                    None => reading.parameters.is_none() && is_cut(f) && is_cut(&reading),
+                });
                 if !told && found.len() < MAX_READINGS {
                     found.push(reading);
                 }
@@ -84,9 +88,10 @@ fn read(burst: &[&Sent]) -> Vec<Reading> {
             let all = if is_all { None } else { all_commands(burst) };
             all.into_iter().chain([reading]).collect()
         }
-        What::CutCommand => {
-            vec![unsaid("a SCSI command that the capture cuts off".to_owned(), before.len())]
-        }
+        What::CutCommand { block, held } => match method_of_part(block, *held) {
+            Some(method) => vec![named(method, burst, vec![before.len()])],
+            None => vec![unsaid("a SCSI command that the capture cuts off".to_owned(), before.len())],
+        },
         What::Control { setup, .. } => vec![control_reading(burst, setup)],
         What::Raw { endpoint, interrupt, .. } => vec![raw_reading(burst, *endpoint, *interrupt)],
     }
@@ -122,6 +127,15 @@ fn partly(method: Method, burst: &[&Sent], used: &[usize]) -> Option<String> {
             format!("the capture holds {held} of the {all} bytes of the request's data; the profile sends those of {name}")
         })
     };
+    let cut = used.iter().find_map(|at| match &burst[*at].what {
+        What::CutCommand { held, .. } => Some(*held),
+        _ => None,
+    });
+    if let Some(held) = cut {
+        return Some(format!(
+            "the capture holds {held} of the 31 bytes of the command; the profile sends those of {name}"
+        ));
+    }
     let (held, all, what) = match method.sends() {
         Sends::Commands(commands) if commands.len() > 4 => {
             let has = |message: &&[u8; 31]| {
@@ -172,8 +186,15 @@ fn method_of(command: &CommandBlock) -> Option<Method> {
     })
 }
 
-fn is_eject(command: &CommandBlock) -> bool {
+pub(super) fn is_eject(command: &CommandBlock) -> bool {
     command.cdb[0] == 0x1b && command.cdb[1..4] == [0; 3] && command.cdb[4] & 3 == 2
+}
+
+/// The method that a command is of which the capture holds a part: all that counts of it.
+fn method_of_part(command: &CommandBlock, held: usize) -> Option<Method> {
+    /// Bytes of a method's command that are not zero, and one more.
+    const TELLING: usize = 10;
+    method_of(command).filter(|_| held >= CommandBlock::HEADER + TELLING)
 }
 
 /// Takes a place in, and out the place of the same sent before: what made the stick leave may be the last of them.
@@ -218,6 +239,11 @@ fn messages(burst: &[&Sent], used: Vec<usize>, mut parameters: Parameters) -> Re
     Reading { what, parameters: Some(parameters), known, used, note: None }
 }
 
+/// Whether a message of a method has this command.
+fn is_command(message: &[u8], command: &CommandBlock) -> bool {
+    CommandBlock::parse(message).is_some_and(|m| m.cdb == command.cdb)
+}
+
 fn command_reading(burst: &[&Sent], command: &CommandBlock) -> Reading {
     let last = burst.len() - 1;
     let which = |wanted: &dyn Fn(&CommandBlock) -> bool| -> Vec<usize> {
@@ -230,8 +256,15 @@ fn command_reading(burst: &[&Sent], command: &CommandBlock) -> Reading {
     if is_eject(command) {
         return named(Method::StandardEject, burst, which(&is_eject));
     }
-    let cisco = which(&|c| c.cdb[0] == 0xfd);
-    if command.cdb[0] == 0xfd && cisco.len() >= CISCO {
+    let of_cisco = |c: &CommandBlock| Method::Cisco.commands().iter().any(|m| is_command(m, c));
+    let mut different_ones: Vec<[u8; 16]> = Vec::new();
+    let cisco = which(&|c| of_cisco(c));
+    for block in cisco.iter().filter_map(|at| command_of(burst[*at])) {
+        if !different_ones.contains(&block.cdb) {
+            different_ones.push(block.cdb);
+        }
+    }
+    if of_cisco(command) && different_ones.len() >= CISCO {
         return named(Method::Cisco, burst, cisco);
     }
 

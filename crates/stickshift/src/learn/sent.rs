@@ -17,14 +17,18 @@ pub(super) struct Sent {
     pub(super) urb: u64,
     /// Bytes that followed a command as its data.
     pub(super) data: u64,
+    /// The endpoint that it went to.
+    pub(super) endpoint: u8,
+    /// The endpoint that a command's status came from.
+    pub(super) answered_from: Option<u8>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum What {
     /// A SCSI command in its wrapper.
     Command(CommandBlock),
-    /// A wrapper of which the capture holds a part.
-    CutCommand,
+    /// A wrapper of which the capture holds the first `held` bytes; the others are zero here.
+    CutCommand { block: CommandBlock, held: usize },
     /// A control request.
     Control { setup: [u8; 8], data: Vec<u8> },
     /// Bytes to a bulk or interrupt endpoint that are no wrapper: how many went out, and those that the capture holds.
@@ -38,6 +42,8 @@ pub(super) enum Answer {
     Never,
     /// The transfer completed well; of a command: its status came and was this.
     Came(u8),
+    /// A command's status came, and the capture does not hold what it was.
+    Unseen,
     /// It failed so.
     Failed(Status),
 }
@@ -47,6 +53,10 @@ impl Sent {
     pub(super) fn same(&self, other: &Sent) -> bool {
         match (&self.what, &other.what) {
             (What::Command(a), What::Command(b)) => CommandBlock { tag: b.tag, ..*a } == *b,
+            // What the capture does not hold may be different.
+            (What::CutCommand { block: a, held }, What::CutCommand { block: b, .. }) => {
+                *held > CommandBlock::HEADER && CommandBlock { tag: b.tag, ..*a } == *b
+            }
             (a, b) => a == b,
         }
     }
@@ -56,12 +66,21 @@ impl Sent {
         matches!(&self.what, What::Raw { length, data, .. } if data.len() < *length as usize)
     }
 
+    /// The tag of a command, where the capture holds it.
+    pub(super) fn tag(&self) -> Option<[u8; 4]> {
+        match &self.what {
+            What::Command(block) => Some(block.tag),
+            What::CutCommand { block, held } if *held >= CommandBlock::TAGGED => Some(block.tag),
+            _ => None,
+        }
+    }
+
     /// Whether the device said that it did not do it.
     pub(super) fn is_refused(&self) -> bool {
         match self.answer {
             Answer::Came(status) => status != 0,
             Answer::Failed(status) => status == Status::Stalled,
-            Answer::Never => false,
+            Answer::Never | Answer::Unseen => false,
         }
     }
 
@@ -77,7 +96,14 @@ impl Sent {
                 };
                 format!("command {} ({}){data}", hex::encode(&command.cdb[..length]), command.words())
             }
-            What::CutCommand => "a command that the capture cuts off".to_owned(),
+            What::CutCommand { block, held } => match held.checked_sub(CommandBlock::HEADER) {
+                Some(held @ 1..) => format!(
+                    "command {} ({}), of which the capture holds {held} of 16 bytes",
+                    hex::encode(&block.cdb[..held.min(16)]),
+                    block.words()
+                ),
+                _ => "a command that the capture cuts off".to_owned(),
+            },
             What::Control { setup, data } => {
                 let [kind, request, v0, v1, i0, i1, ..] = *setup;
                 let length = u16::from_le_bytes([setup[6], setup[7]]);
@@ -103,8 +129,12 @@ impl Sent {
     /// What came of it, in words.
     pub(super) fn answer_words(&self) -> String {
         match (self.answer, self.answered_ns) {
-            (Answer::Never, _) if matches!(self.what, What::Command(_)) => "no status ever came".to_owned(),
+            (Answer::Never, _) if self.tag().is_some() => "no status ever came".to_owned(),
+            (Answer::Never, _) if matches!(self.what, What::CutCommand { .. }) && self.tag().is_none() => {
+                "the capture does not hold whether it was answered".to_owned()
+            }
             (Answer::Never, _) => "it was never answered".to_owned(),
+            (Answer::Unseen, _) => "answered, but the capture does not hold with what".to_owned(),
             (Answer::Came(0), Some(at)) => {
                 format!("answered well after {}", span(at.saturating_sub(self.time_ns)))
             }

@@ -33,16 +33,22 @@ impl CommandBlock {
     pub const LENGTH: usize = 31;
     /// The first four bytes.
     pub const SIGNATURE: [u8; 4] = *b"USBC";
+    /// So many bytes hold the signature and the tag.
+    pub const TAGGED: usize = 8;
+    /// So many bytes stand before the command.
+    pub const HEADER: usize = 15;
 
     /// Reads a wrapper. `None` unless it is exactly 31 bytes with the signature.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; Self::LENGTH] = bytes.try_into().ok()?;
-        let [s0, s1, s2, s3, t0, t1, t2, t3, l0, l1, l2, l3, flags, lun, cdb_length, cdb @ ..] = *bytes;
-        if [s0, s1, s2, s3] != Self::SIGNATURE {
-            return None;
-        }
+        bytes.starts_with(&Self::SIGNATURE).then(|| Self::of(bytes))
+    }
+
+    /// The fields of a wrapper, whatever its signature.
+    pub(crate) fn of(bytes: &[u8; Self::LENGTH]) -> Self {
+        let [_, _, _, _, t0, t1, t2, t3, l0, l1, l2, l3, flags, lun, cdb_length, cdb @ ..] = *bytes;
         let data_length = u32::from_le_bytes([l0, l1, l2, l3]);
-        Some(CommandBlock { tag: [t0, t1, t2, t3], data_length, flags, lun, cdb_length, cdb })
+        CommandBlock { tag: [t0, t1, t2, t3], data_length, flags, lun, cdb_length, cdb }
     }
 
     /// The bytes on the wire.
@@ -153,7 +159,10 @@ pub fn command_words(cdb: &[u8]) -> &'static str {
         | [0x10, 0xff, b'D', b'E', b'V', b'C', b'H', b'G', ..]
         | [0xff | 0xfe, b'D', b'E', b'V', b'C', b'H', b'G', ..] => "Qualcomm device change",
         [0x85, 0x01, 0x01, 0x01, 0x18, ..] => "ZTE switch",
-        [0xfd, ..] => "Cisco switch",
+        // Registers of Cisco's method; others have commands of this number too.
+        [0xfd, 0, 0..=3, 0 | 0x10, 3 | 7 | 0x23 | 0x24 | 0x26 | 0x73, _, 0, 0, 0 | 1, 0, ..] => {
+            "Cisco switch"
+        }
         [0x00, ..] => "test unit ready",
         [0x03, ..] => "request sense",
         [0x12, ..] => "inquiry",

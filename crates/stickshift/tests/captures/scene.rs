@@ -132,7 +132,7 @@ impl Scene {
     }
 
     /// A command of the storage driver, answered.
-    fn driver(&mut self, to: u8, cdb: &[u8], answer: &[u8]) {
+    pub(crate) fn driver(&mut self, to: u8, cdb: &[u8], answer: &[u8]) {
         self.tag += 1;
         let mut cbw = b"USBC".to_vec();
         cbw.extend(self.tag.to_le_bytes());

@@ -9,16 +9,16 @@ use crate::captures::{Frame, pcap, text, usbmon, usbpcap};
 use crate::{K3772, LITTLE, lesson, profile};
 
 /// A stick that is no entry of the catalogue.
-fn scene_of(what: impl FnOnce(&mut Scene)) -> Lesson {
+pub(crate) fn scene_of(what: impl FnOnce(&mut Scene)) -> Lesson {
     let mut scene = Scene::default();
     what(&mut scene);
     lesson(&pcap(&usbmon(&scene.frames, 64, LITTLE), 220, LITTLE, false))
 }
 
-const BEFORE: UsbId = UsbId::new(0x1234, 0x0001);
-const AFTER: UsbId = UsbId::new(0x1234, 0x0002);
+pub(crate) const BEFORE: UsbId = UsbId::new(0x1234, 0x0001);
+pub(crate) const AFTER: UsbId = UsbId::new(0x1234, 0x0002);
 
-fn cbw(tag: u8, cdb: &[u8]) -> Vec<u8> {
+pub(crate) fn cbw(tag: u8, cdb: &[u8]) -> Vec<u8> {
     let mut bytes = b"USBC".to_vec();
     bytes.extend([tag, 0xaa, 0xbb, 0xcc, 0, 0, 0, 0, 0, 0, cdb.len() as u8]);
     bytes.extend(cdb);
@@ -77,7 +77,7 @@ fn sent_before_it_left(after: UsbId, class: [u8; 3], what: impl FnOnce(&mut Scen
     })
 }
 
-fn best(lesson: &Lesson) -> (&'static str, String) {
+pub(crate) fn best(lesson: &Lesson) -> (&'static str, String) {
     let candidate = &lesson.switches[0].candidates[0];
     (candidate.sureness(), candidate.evidence.join("\n"))
 }

@@ -1,14 +1,20 @@
 //! How much speaks for an explanation of a switch.
 
 use crate::learn::Candidate;
-use crate::learn::assess::{Assessor, Case, UNSURE, alternate_of, ignored, unchanged, with_target};
+use crate::learn::assess::address::with_address;
+use crate::learn::assess::pairing::unchanged;
+use crate::learn::assess::{Assessor, Case, TOLD, UNSURE, alternate_of, ignored, with_target};
 use crate::learn::device::{Device, Gone};
-use crate::learn::reading::{Reading, left_out};
-use crate::learn::sent::{Answer, Sent, span};
+use crate::learn::reading::{Reading, is_eject, left_out};
+use crate::learn::sent::{Answer, Sent, What, span};
 use crate::profile::{Attributes, Catalogue, Parameters};
 
 /// A stick that comes back later than this after what was sent is weak proof.
 const LATE: u64 = 40_000_000_000;
+/// People take longer than this to take one stick out and plug another one in.
+const SWAP: u64 = 5_000_000_000;
+/// The most that an explanation gets against which more speaks than for it.
+const POSSIBLE: i32 = 59;
 /// What was sent so much earlier, in nanoseconds, did not make the stick leave, and the next message was not waiting for it.
 const LONG_BEFORE: u64 = 5_000_000_000;
 
@@ -38,9 +44,10 @@ impl Assessor<'_> {
             score += i32::from(s.foreign && *at == last_used) * 3;
         }
         score += match last.answer {
+            Answer::Never if last.tag().is_none() && matches!(last.what, What::CutCommand { .. }) => 0,
             Answer::Never => 10,
             Answer::Failed(_) => 5,
-            Answer::Came(_) => 0,
+            Answer::Came(_) | Answer::Unseen => 0,
         };
         let delay = gone.time_ns.saturating_sub(last.time_ns);
         score += match delay {
@@ -70,7 +77,7 @@ impl Assessor<'_> {
             evidence.push("nothing says that it was more than a disk".to_owned());
         }
         evidence.extend(reading.note);
-        let parameters = parameters.map(|p| with_target(p, case));
+        let parameters = parameters.map(|p| with_target(with_address(p, case.device, last), case));
         let mut is_known = false;
         if let Some(parameters) = &parameters {
             let known = self.known(case.device, parameters, &mut score);
@@ -93,6 +100,18 @@ impl Assessor<'_> {
             score = (score - 20).min(UNSURE);
         } else if !is_last {
             score = score.min(UNSURE);
+        }
+        let is_cut = |at: &usize| matches!(sent[*at].what, What::CutCommand { .. });
+        if reading.used.iter().any(is_cut) {
+            score = score.min(UNSURE);
+        }
+        if !is_known && is_swapped(case, gone, last) {
+            score = score.min(POSSIBLE);
+            evidence.push(
+                "the system ejected it, and what came is of another vendor and came later than sticks do that are switched: most likely \
+                 somebody took it out and plugged another one in"
+                    .to_owned(),
+            );
         }
         Candidate { parameters, what: reading.what, score: score.clamp(0, 100) as u8, evidence }
     }
@@ -144,8 +163,6 @@ impl Assessor<'_> {
         used: &[usize],
         evidence: &mut Vec<String>,
     ) -> bool {
-        /// Those that are told one by one.
-        const TOLD: usize = 4;
         let used: Vec<&Sent> = used.iter().map(|at| sent[*at]).collect();
         let out = left_out(before, &used);
         for s in out.iter().take(TOLD) {
@@ -248,6 +265,16 @@ fn may_be_unplugged(case: &Case<'_>) -> bool {
     matches!((before, case.after.and_then(vendor)), (Some(a), Some(b)) if a != b)
 }
 
+/// Whether a disk that the system's own driver ejected left, and a device of another vendor came as long after that as people take to
+/// plug in another one.
+fn is_swapped(case: &Case<'_>, gone: &Gone, last: &Sent) -> bool {
+    let vendor = |device: &Device| device.descriptor.map(|d| d.vendor);
+    let Some(after) = case.after else { return false };
+    let is_other = matches!((vendor(case.device), vendor(after)), (Some(a), Some(b)) if a != b);
+    let by_system = !last.foreign && matches!(&last.what, What::Command(block) if is_eject(block));
+    is_other && by_system && after.first.1.saturating_sub(gone.time_ns) >= SWAP
+}
+
 /// Whether two profiles do the same, whatever they expect afterwards.
 fn same_action(a: &Parameters, b: &Parameters) -> bool {
     let tagless = |p: &Parameters| -> Vec<Vec<u8>> {
@@ -259,5 +286,6 @@ fn same_action(a: &Parameters, b: &Parameters) -> bool {
         && a.pantech.unwrap_or(0) == b.pantech.unwrap_or(0)
         && a.configuration == b.configuration
         && a.alt_setting == b.alt_setting
+        && (b.interface.is_none() || a.interface == b.interface)
         && a.control_message == b.control_message
 }

@@ -289,6 +289,8 @@ pub struct Facts {
     pub skipped: u64,
     /// Those of them that the capturing program cut before their own header ends.
     pub cut: u64,
+    /// Lines of a text that lack their end.
+    pub broken_lines: u64,
 }
 
 /// A capture as a stream of packets.

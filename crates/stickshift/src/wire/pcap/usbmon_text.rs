@@ -17,6 +17,8 @@ pub(super) struct UsbmonText {
     data: Vec<u8>,
     /// A line that a mail program broke, with what followed it so far, and its number.
     broken: Option<(u64, String)>,
+    /// Whether the one that was put together last has all its bytes.
+    line_is_whole: bool,
 }
 
 /// What a line says besides its data.
@@ -47,7 +49,7 @@ pub(super) fn looks_like(bytes: &[u8]) -> bool {
 fn plain(line: &[u8]) -> Option<String> {
     /// Words that an editor or a mail put before a line.
     const WORDS_BEFORE: usize = 4;
-    let text = std::str::from_utf8(line).ok()?.replace("=3D", "=").replace("=20", " ");
+    let text = text_of(line)?.replace("=20", " ");
     let is_mark =
         |c: char| c.is_ascii_whitespace() || matches!(c, '>' | '|' | ':' | ')' | ']' | '[' | '.' | '#');
     let mut rest = text.as_str();
@@ -99,9 +101,72 @@ impl Head {
     }
 }
 
+/// Whether a line is of a web page's source.
+fn is_web(line: &[u8]) -> bool {
+    let is_tag = |at: usize| matches!(line.get(at + 1), Some(b'/' | b'a'..=b'z' | b'A'..=b'Z' | b'!'));
+    memchr::memchr(b'&', line).is_some() || memchr::memchr_iter(b'<', line).any(is_tag)
+}
+
+/// A line without what a mail's encoding and the source of a web page make of it.
+fn text_of(line: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(line).ok()?.replace("=3D", "=");
+    if !is_web(line) {
+        return Some(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find('<') {
+        plain.push_str(&rest[..at]);
+        let tag = &rest[at..];
+        rest = match tag.find('>').filter(|_| is_web(tag.as_bytes().get(..2).unwrap_or_default())) {
+            Some(end) => &tag[end + 1..],
+            None => {
+                plain.push('<');
+                &tag[1..]
+            }
+        };
+    }
+    plain.push_str(rest);
+    let signs = [("&lt;", "<"), ("&gt;", ">"), ("&nbsp;", " "), ("&#61;", "="), ("&amp;", "&")];
+    Some(signs.iter().fold(plain, |text, (name, sign)| text.replace(name, sign)))
+}
+
+/// A broken line with what it goes on with. Some programs break between words and drop the space, others anywhere.
+fn joined(whole: &str, more: &str) -> String {
+    /// Digits of a word of data that is not the last one.
+    const WORD: usize = 8;
+    // A soft line end of a mail's encoding.
+    let soft = whole.strip_suffix('=').filter(|rest| rest.ends_with(|c: char| c.is_ascii_hexdigit()));
+    if let Some(rest) = soft {
+        return format!("{rest}{more}");
+    }
+    let (spaced, together) = (format!("{whole} {more}"), format!("{whole}{more}"));
+    if whole.contains(" = ") {
+        let last = whole.rsplit(' ').next().unwrap_or_default();
+        let is_cut = !whole.ends_with([' ', '=']) && last.len() < WORD;
+        return if is_cut { together } else { spaced };
+    }
+    // The kernel writes so many digits of each part of a setup packet.
+    let has_setup = |text: &str| {
+        let words = text.split_ascii_whitespace().skip_while(|w| *w != "s").skip(1);
+        words.zip([2, 2, 4, 4, 4]).all(|(word, digits)| word.len() == digits)
+    };
+    let rank = |text: &str| {
+        let mut data = Vec::new();
+        match parse(text.as_bytes(), &mut data) {
+            Some(head) if has_setup(text) => match is_broken(text, Some(&head), &data) {
+                false => 3,
+                true => 1 + u8::from(!data.is_empty()),
+            },
+            _ => 0,
+        }
+    };
+    if rank(&together) > rank(&spaced) { together } else { spaced }
+}
+
 /// What a broken line goes on with: words of digits and the signs before data. `None` when it is something else.
 fn continuation(line: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(line).ok()?.replace("=3D", "=");
+    let text = text_of(line)?;
     let text = text.trim_start_matches(['>', '|', ' ', '\t']).trim_end();
     let is_word = |w: &str| {
         matches!(w, "=" | "<" | ">" | "s")
@@ -131,14 +196,7 @@ impl UsbmonText {
             };
             if self.broken.is_some() {
                 if let (Some(more), Some((_, whole))) = (continuation(line), &mut self.broken) {
-                    // A soft line end of a mail's encoding breaks anywhere.
-                    match whole
-                        .strip_suffix('=')
-                        .filter(|rest| rest.ends_with(|c: char| c.is_ascii_hexdigit()))
-                    {
-                        Some(rest) => *whole = format!("{rest}{more}"),
-                        None => *whole = format!("{whole} {more}"),
-                    }
+                    *whole = joined(whole, &more);
                     self.line += 1;
                     window.consume(taken);
                     let whole = whole.clone();
@@ -148,15 +206,19 @@ impl UsbmonText {
                     }
                 }
                 match self.unbroken() {
-                    Some((number, head)) => return Ok(Some(self.packet(number, head))),
+                    Some((number, head)) => {
+                        let whole = self.line_is_whole;
+                        facts.broken_lines += u64::from(!whole);
+                        return Ok(Some(self.packet(number, head)));
+                    }
                     None => facts.skipped += 1,
                 }
                 continue;
             }
             self.line += 1;
             let blank = line.iter().all(u8::is_ascii_whitespace);
-            // What a mail's encoding makes of the sign before data would be read as a line without any.
-            let encoded = memchr::memmem::find(line, b"=3D").is_some();
+            // What a mail's encoding or a web page makes of the signs before data would be read as a line without any.
+            let encoded = memchr::memmem::find(line, b"=3D").is_some() || is_web(line);
             let mut head = if encoded { None } else { parse(line, &mut self.data) };
             let text =
                 if head.is_some() { std::str::from_utf8(line).ok().map(str::to_owned) } else { plain(line) };
@@ -179,7 +241,9 @@ impl UsbmonText {
     /// Ends the broken line with what there is of it.
     fn unbroken(&mut self) -> Option<(u64, Head)> {
         let (number, text) = self.broken.take()?;
-        parse(text.as_bytes(), &mut self.data).map(|head| (number, head))
+        let head = parse(text.as_bytes(), &mut self.data)?;
+        self.line_is_whole = !is_broken(&text, Some(&head), &self.data);
+        Some((number, head))
     }
 
     fn packet(&mut self, number: u64, head: Head) -> Packet<'_> {
