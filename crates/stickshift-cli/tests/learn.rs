@@ -204,3 +204,48 @@ fn no_profile_is_written_that_does_nothing_and_none_that_names_a_person() {
     }
     assert!(!fs::read_to_string(&out).unwrap().contains("8677230"));
 }
+
+/// The K3772's capture with a flash drive in it that its user ejected.
+fn with_a_flash_drive() -> String {
+    let k3772 = fs::read_to_string(capture("k3772.usbmon.txt")).unwrap();
+    k3772
+        + "ffff880000000002 61000500 S Ci:1:077:0 s 80 06 0100 0000 0012 18 <\n\
+           ffff880000000002 61000800 C Ci:1:077:0 0 18 = 12010002 00000040 81076755 00020102 0301\n\
+           ffff880000000009 63000000 S Bo:1:077:1 -115 31 = 55534243 12345678 00000000 0000061b 00000002 00000000 00000000 000000\n\
+           ffff880000000009 63000100 C Bo:1:077:1 0 31 >\n\
+           ffff88000000000a 63000200 S Bi:1:077:1 -115 13 <\n\
+           ffff88000000000a 63001100 C Bi:1:077:1 -108 0\n"
+}
+
+#[test]
+fn a_drive_of_which_nobody_saw_what_it_became_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.txt");
+    fs::write(&log, with_a_flash_drive()).unwrap();
+    let log = log.to_str().unwrap();
+    for format in ["openwrt", "native", "usb-modeswitch"] {
+        let run = stickshift(&["learn", log, "--format", format]);
+        let (file, said) = (text(&run.stdout), text(&run.stderr));
+        assert!(run.status.success(), "{format}: {said}");
+        assert!(!file.to_lowercase().contains("5567"), "{format}: {file}");
+        assert!(
+            said.contains("0781:5567 is left out") && said.contains("--id 0781:5567"),
+            "{format}: {said}"
+        );
+    }
+    let run = stickshift(&["learn", log, "--format", "openwrt", "--id", "0781:5567"]);
+    assert!(text(&run.stdout).contains("0781:5567"), "{}", text(&run.stderr));
+}
+
+#[test]
+fn a_file_for_one_stick_names_the_option_that_chooses_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.txt");
+    let modem = "ffff88000000000e 65000000 S Ci:1:078:0 s 80 06 0100 0000 0012 18 <\n\
+                 ffff88000000000e 65000000 C Ci:1:078:0 0 18 = 12010002 00000040 81076855 00000102 0301\n";
+    fs::write(&log, with_a_flash_drive() + modem).unwrap();
+    let run = stickshift(&["learn", log.to_str().unwrap(), "--format", "usb-modeswitch"]);
+    let said = text(&run.stderr);
+    assert_eq!(run.status.code(), Some(2), "{said}");
+    assert!(said.contains("12d1:1526") && said.contains("--id"), "{said}");
+}

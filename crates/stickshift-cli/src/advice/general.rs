@@ -106,8 +106,8 @@ pub(super) fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             NO_ACCESS,
         ),
         ErrorKind::WrongInterface => (
-            "the profile is for another mode of the stick; most often it is already switched",
-            "`stickshift list` shows its mode and what to do next",
+            "the profile is for another mode of the stick (most often it is already switched), or its storage is another interface",
+            "`stickshift list` shows its mode and what to do next; Interface in a profile names the interface",
             REFUSED,
         ),
         ErrorKind::NotAPort => (

@@ -80,7 +80,9 @@ pub(crate) fn run(context: &mut Context, args: LearnArgs) -> Result<()> {
         return Ok(());
     }
     let entries = entries(&lesson, wanted)?;
-    for entry in &entries {
+    let writes = args.format.is_some() || args.output.is_some();
+    let written = if writes { to_write(context, &lesson, &entries, wanted) } else { entries.clone() };
+    for entry in &written {
         let of_it = |s: &&Switch| s.id.or(wanted) == entry.key.id();
         let best = lesson.switches.iter().find(of_it).and_then(|s| s.candidates.first());
         if let Some(best) = best.filter(|best| !best.is_sure()) {
@@ -92,9 +94,12 @@ pub(crate) fn run(context: &mut Context, args: LearnArgs) -> Result<()> {
             context.output.warn("not-sure", what);
         }
     }
-    if args.format.is_some() || args.output.is_some() {
+    if writes {
         let format = args.format.map_or(Format::UsbModeswitch, To::format);
-        profile::write(context, &entries, format, args.output.as_deref(), &[&args.capture])?;
+        if format == Format::UsbModeswitch && written.len() > 1 {
+            return Err(several(&written));
+        }
+        profile::write(context, &written, format, args.output.as_deref(), &[&args.capture])?;
     }
     match args.try_on {
         Some(stick) => {
@@ -185,6 +190,48 @@ fn entries(lesson: &Lesson, wanted: Option<UsbId>) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
+/// Of what was learned, that which goes into a file; what does not is said. A disk of which nobody saw what it became may be any disk
+/// that was taken out meanwhile.
+fn to_write(context: &Context, lesson: &Lesson, entries: &[Entry], wanted: Option<UsbId>) -> Vec<Entry> {
+    let of = |entry: &Entry, switch: &&Switch| switch.id.or(wanted) == entry.key.id();
+    let is_seen = |entry: &&Entry| lesson.switches.iter().any(|s| of(entry, &s) && s.after_is_known());
+    let (seen, unseen): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(is_seen);
+    let leaves_out = wanted.is_none() && !seen.is_empty();
+    for entry in unseen.iter().filter(|_| leaves_out) {
+        let what = format!(
+            "{0} is left out: the capture does not show what it became, so it may be a drive that was ejected; --id {0} writes it",
+            entry.key
+        );
+        context.output.warn("left-out", what);
+    }
+    let written: Vec<Entry> = if leaves_out { seen.into_iter().cloned().collect() } else { entries.to_vec() };
+    for entry in &written {
+        let ways = lesson.switches.iter().filter(|s| of(entry, s)).filter_map(|s| s.candidates.first());
+        let others: Vec<&str> = ways
+            .filter(|c| c.parameters.as_ref() != Some(&entry.parameters))
+            .map(|c| c.what.as_str())
+            .collect();
+        if !others.is_empty() {
+            let what = format!(
+                "the capture shows {} switched in another way too ({}): the file has the likeliest",
+                entry.key,
+                others.join("; ")
+            );
+            context.output.warn("other-way", what);
+        }
+    }
+    written
+}
+
+/// A file for one stick, and several were learned.
+fn several(entries: &[Entry]) -> Error {
+    let keys: Vec<String> = entries.iter().map(|e| e.key.to_string()).collect();
+    let what = format!("a usb_modeswitch file holds one entry, and the capture has {}", keys.join(", "));
+    Error::new(ErrorKind::Usage, what)
+        .with("entries", entries.len())
+        .detail(Detail::NextStep("name one of them with --id, or use --format configpack for all"))
+}
+
 /// Switches the stick that is plugged in by what was learned for its ids.
 fn try_it(context: &mut Context, entries: &[Entry], wanted: Option<&str>) -> Result<()> {
     let mut bus = context.every_device()?;
@@ -226,6 +273,8 @@ struct LearnReport {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SwitchedReport {
     id: Option<String>,
+    /// Where the capture shows it before the switch: the numbers of its bus and its address there.
+    address: String,
     target: Option<String>,
     name: String,
     /// How often the capture shows it.
@@ -258,7 +307,9 @@ impl SwitchedReport {
     fn of(lesson: &Lesson, switch: &Switch, wanted: Option<UsbId>) -> SwitchedReport {
         let id = switch.id.or(wanted);
         let entry = id.and_then(|id| lesson.entry(switch, id));
+        let before = &lesson.devices[switch.before];
         SwitchedReport {
+            address: format!("{}.{}", before.bus, before.address),
             id: id.map(|id| id.to_string()),
             target: switch.target.map(|id| id.to_string()),
             name: entry.map(|e| e.name).unwrap_or_default(),
@@ -267,9 +318,11 @@ impl SwitchedReport {
         }
     }
 
-    fn headline(&self) -> String {
+    /// What became of it; `among_others` of the same ids, with its address.
+    fn headline(&self, among_others: bool) -> String {
         let unknown = "an unknown stick";
         let id = self.id.as_deref().unwrap_or(unknown);
+        let id = if among_others { format!("{id} at {}", self.address) } else { id.to_owned() };
         let name = if self.name.is_empty() { String::new() } else { format!(" ({})", self.name) };
         let what = match &self.target {
             Some(target) if self.id.as_ref() == Some(target) => "comes back with the same ids".to_owned(),
@@ -301,7 +354,8 @@ impl Report for LearnReport {
             writeln!(out, "  note  {remark}")?;
         }
         for switched in &self.learned {
-            writeln!(out, "\n{}", switched.headline())?;
+            let among_others = self.learned.iter().filter(|s| s.id == switched.id).count() > 1;
+            writeln!(out, "\n{}", switched.headline(among_others))?;
             for (index, candidate) in switched.candidates.iter().enumerate() {
                 let rank = if index == 0 { "by" } else { "or by" };
                 writeln!(
