@@ -278,7 +278,7 @@ fn a_run_that_fails_leaves_what_was_extracted_before() {
     for split in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let options = Options { split, existing: Existing::Replace, ..Options::default() };
-        let mut run = |bytes: Vec<u8>| {
+        let run = |bytes: Vec<u8>| {
             extract(&mut open(bytes).unwrap(), folder.path(), &options, &mut Session::quiet()).map(drop)
         };
         run(small()).unwrap();
