@@ -42,7 +42,8 @@ impl SimState {
             "SIM PUK" => SimState::Puk,
             "SIM PIN2" => SimState::Pin2,
             "SIM PUK2" => SimState::Puk2,
-            other => SimState::Other(other.to_owned()),
+            // SIMCom's modems write PH_SIM PIN.
+            other => SimState::Other(other.replace('_', "-")),
         }
     }
 }
@@ -113,16 +114,30 @@ pub fn tries_of_quectel() -> Command<CodeTries> {
     })
 }
 
-/// The same on modems of other makers, as numbers in a row: the command, and which of them are for the PIN and the PUK. ZTE, SIMCom, u-blox, Ericsson.
-const ROWS: &[(&str, usize, usize)] =
-    &[("AT+ZPINPUK=?", 0, 1), ("AT+SPIC", 0, 1), ("AT+UPINCNT", 0, 2), ("AT*EPIN?", 0, 1)];
+/// The same on modems of other makers, as numbers in a row, the first of them for the PIN: the command, and which one is for the PUK. ZTE,
+/// u-blox, Ericsson; SIMCom's modems differ among themselves ([`puk_of_simcom`]).
+const ROWS: &[(&str, usize)] = &[("AT+ZPINPUK=?", 1), (SIMCOM, 1), ("AT+UPINCNT", 2), ("AT*EPIN?", 1)];
+
+const SIMCOM: &str = "AT+SPIC";
+
+/// The PUK's tries of SIMCom's row: PIN, PUK, PIN2, PUK2 on SIM7600 and SIM5320; PIN, PIN2, PUK, PUK2 on SIM800 (its AT manual V1.09, page
+/// 146). A PIN2 has 3 tries at most. Where neither number has more, the lesser one is the PUK's if the other one has lost none.
+fn puk_of_simcom(numbers: &[&str]) -> Option<u8> {
+    let (a, b) = (number::<u8>(numbers, 1)?, number(numbers, 2)?);
+    match (a.min(b), a.max(b)) {
+        (0..=3, more @ 4..) => Some(more),
+        (0..=2, 0..=2) if a != b => None,
+        (less, _) => Some(less),
+    }
+}
 
 /// Tries left by one of [`ROWS`].
 fn tries_in_a_row(command: &str, answer: &Answer) -> Option<CodeTries> {
-    let &(command, pin, puk) = ROWS.iter().find(|row| row.0 == command)?;
+    let &(command, puk) = ROWS.iter().find(|row| row.0 == command)?;
     let name = command[2..].trim_end_matches(['=', '?']);
     let numbers = fields(answer.value(name)?);
-    let tries = CodeTries { pin: number(&numbers, pin), puk: number(&numbers, puk) };
+    let puk = if command == SIMCOM { puk_of_simcom(&numbers) } else { number(&numbers, puk) };
+    let tries = CodeTries { pin: number(&numbers, 0), puk };
     (tries != CodeTries::default()).then_some(tries)
 }
 

@@ -91,6 +91,40 @@ fn tries_are_counted_by_the_commands_of_several_makers() {
     }
 }
 
+/// SIM800 has the PIN2 in the second place, SIM7600 the PUK.
+#[test]
+fn the_tries_of_a_puk_are_told_from_those_of_a_pin2() {
+    for (row, puk) in [
+        ("0,3,1,10", Some(1)),
+        ("3,3,10,10", Some(10)),
+        ("3,10,0,10", Some(10)),
+        ("0,1,3,10", Some(1)),
+        ("0,3,3,10", Some(3)),
+        ("0,0,3,10", Some(0)),
+        ("0,2,1,10", None),
+        ("0,2,2,10", Some(2)),
+        ("0,7,9,10", Some(7)),
+        ("0,3", None),
+    ] {
+        let row = format!("+SPIC: {row}");
+        let mut port = Port::new(|line| match line {
+            "AT+CPIN?" => ok(&["+CPIN: SIM PUK"]),
+            "AT+SPIC" => ok(&[&row]),
+            _ => b"\r\nERROR\r\n".to_vec(),
+        });
+        let status = Modem::from_at(At::new(&mut port)).sim_status().unwrap();
+        assert_eq!(status.puk_tries, puk, "{row}");
+    }
+}
+
+/// SIMCom's spelling.
+#[test]
+fn a_lock_is_known_in_either_spelling() {
+    let mut port = Port::new(|_| ok(&["+CPIN: PH_SIM PIN"]));
+    let state = Modem::from_at(At::new(&mut port)).sim_condition().unwrap();
+    assert_eq!(state, SimCondition::Other("PH-SIM PIN".to_owned()));
+}
+
 /// A list that a refusal ends gives what came before it, and says that more may be there.
 #[test]
 fn a_list_that_breaks_off_is_no_whole_one() {
