@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use stickshift::error::{Result, Verdict};
-use stickshift::modem::{LastTry, PinUse, SimStatus};
+use stickshift::modem::{LastTry, PinUse, SimCondition, SimStatus};
 
 use crate::context::Context;
 use crate::output::Report;
 use crate::output::json::Outcome;
-use crate::way_in::{WayInArgs, new_secret, secret, tell_second_look};
+use crate::way_in::{WayInArgs, new_secret, secret, tell_second_look, tell_unseen};
 
 /// Manage the SIM PIN: status, enter, change, enable, disable, unblock.
 ///
@@ -87,6 +87,7 @@ pub(crate) fn run(context: &mut Context, args: PinArgs) -> Result<()> {
     let last = if args.spend_last_try { LastTry::MaySpend } else { LastTry::Keep };
     let status = modem.use_code(code, last)?;
     tell_second_look(context, &modem);
+    tell_unseen(context, status.state != SimCondition::NotSeen);
     context.output.finish(&Shown(status));
     Ok(())
 }

@@ -144,17 +144,6 @@ impl PinUse<'_> {
         Ok(())
     }
 
-    /// The SIM after the stick accepted the code, where it could not be looked at: what is not known is not taken from before.
-    fn accepted(self, before: &SimStatus) -> SimStatus {
-        let (state, asked_for) = match self {
-            PinUse::Enter(_) | PinUse::Unblock(..) => (SimCondition::Ready, before.asked_for),
-            PinUse::Enable(_) => (SimCondition::NotSeen, Some(true)),
-            PinUse::Disable(_) => (SimCondition::NotSeen, Some(false)),
-            PinUse::Change(..) => (SimCondition::NotSeen, before.asked_for),
-        };
-        SimStatus { state, asked_for, pin_tries: None, puk_tries: None }
-    }
-
     fn unblocks(self) -> bool {
         matches!(self, PinUse::Unblock(..))
     }
@@ -207,12 +196,17 @@ impl PinUse<'_> {
 
     /// That a wrong code was counted, with what is left.
     fn counted(self, wrong: Error, now: &SimStatus) -> Error {
-        let wrong = wrong.with_verdict(Verdict::Recoverable);
-        let Some(tries) = self.tries(now) else { return wrong };
-        let wrong = wrong.detail(Detail::TriesLeft(tries));
-        match tries {
-            0 if self.unblocks() => wrong.detail(Detail::NextStep(DEAD)),
-            0 => wrong.detail(Detail::NextStep(BLOCKED)),
+        let mut wrong = wrong.with_verdict(Verdict::Recoverable);
+        let tries = self.tries(now);
+        if let Some(tries) = tries {
+            wrong = wrong.detail(Detail::TriesLeft(tries));
+        }
+        match self.unblocks() {
+            true if tries == Some(0) => wrong.detail(Detail::NextStep(DEAD)),
+            // Where tries are not counted, what it waits for shows it.
+            false if tries == Some(0) || now.state == SimCondition::Puk => {
+                wrong.detail(Detail::NextStep(BLOCKED))
+            }
             _ => wrong,
         }
     }
@@ -269,6 +263,9 @@ const BLOCKED: &str =
 
 /// What is left after the last try of the PUK.
 const DEAD: &str = "the SIM cannot be used any more: the operator replaces it";
+
+const NOT_ASKED_FOR: &str =
+    "a PIN can be changed only while it is asked for: run `stickshift pin enable` first";
 
 const WRONG: &str = "a try of the code was counted";
 
@@ -410,6 +407,12 @@ impl Modem<'_> {
                 modem.sleep(Duration::from_secs(1));
             }
         });
+        let sent = sent.map_err(|e| match (code, &now) {
+            (PinUse::Change(..), Ok(SimStatus { asked_for: Some(false), .. })) if e.refusal().is_some() => {
+                e.detail(Detail::NextStep(NOT_ASKED_FOR))
+            }
+            _ => e,
+        });
         let error = match (sent, &now) {
             // The stick's word counts where nothing speaks against it.
             (Ok(()), Ok(now)) => match code.seen(before, now) {
@@ -434,7 +437,10 @@ impl Modem<'_> {
                     Error::new(e.kind(), what).because(e).with_verdict(Verdict::Unknown)
                 });
             }
-            (Ok(()), Err(_)) => return Ok(code.accepted(before)),
+            (Ok(()), Err(_)) => {
+                let state = SimCondition::NotSeen;
+                return Ok(SimStatus { state, asked_for: None, pin_tries: None, puk_tries: None });
+            }
             // Refused, and no try is gone: the refusal is all there is.
             (Err(error), Ok(now))
                 if error.verdict() == Some(Verdict::Untouched)

@@ -1,7 +1,8 @@
 //! What `signal` and `pin status` make of answers that differ between makers.
 
 use super::{At, Port, ok};
-use crate::modem::{Modem, Reception, SimCondition};
+use crate::error::{ErrorKind, Result, Verdict};
+use crate::modem::{LastTry, Modem, PinUse, Reception, SimCondition, SimStatus};
 
 /// What `signal` makes of a stick that answers so, and refuses all else.
 fn signal(answers: &[(&str, &str)]) -> Reception {
@@ -115,6 +116,74 @@ fn the_tries_of_a_puk_are_told_from_those_of_a_pin2() {
         let status = Modem::from_at(At::new(&mut port)).sim_status().unwrap();
         assert_eq!(status.puk_tries, puk, "{row}");
     }
+}
+
+/// What a code comes to where the stick answers this to what it is sent, in this order; it is silent to what is not listed.
+fn used(code: PinUse<'_>, answers: &[(&str, &str)]) -> Result<SimStatus> {
+    let mut left = answers.to_vec();
+    let mut port = Port::new(move |line| {
+        let next = left.iter().position(|(command, _)| *command == line);
+        let again = next.is_some_and(|at| !left[at + 1..].iter().any(|(command, _)| *command == line));
+        match next {
+            Some(at) if again => format!("\r\n{}\r\n", left[at].1).into_bytes(),
+            Some(at) => format!("\r\n{}\r\n", left.remove(at).1).into_bytes(),
+            None => Vec::new(),
+        }
+    });
+    Modem::from_at(At::new(&mut port)).use_code(code, LastTry::MaySpend)
+}
+
+const UNKNOWN: [(&str, &str); 7] = [
+    ("AT^CPIN?", "ERROR"),
+    ("AT+CPINR", "ERROR"),
+    ("AT+QPINC?", "ERROR"),
+    ("AT+ZPINPUK=?", "ERROR"),
+    ("AT+SPIC", "ERROR"),
+    ("AT+UPINCNT", "ERROR"),
+    ("AT*EPIN?", "ERROR"),
+];
+
+#[test]
+fn a_sim_that_is_blocked_now_is_told_without_counters_too() {
+    let (pin, puk) = ("+CPIN: SIM PIN\r\n\r\nOK", "+CPIN: SIM PUK\r\n\r\nOK");
+    let answers = [
+        ("AT+CPIN?", pin),
+        ("AT+CPIN?", puk),
+        ("AT+CPIN=\"1234\"", "+CME ERROR: 16"),
+        ("AT+CLCK=\"SC\",2", "ERROR"),
+    ];
+    let error = used(PinUse::Enter("1234"), &[&answers[..], &UNKNOWN].concat()).unwrap_err();
+    assert_eq!((error.kind(), error.verdict()), (ErrorKind::WrongPin, Some(Verdict::Recoverable)));
+    assert!(error.next_step().is_some_and(|next| next.contains("blocked now")), "{error:?}");
+    // A PIN that may be tried again.
+    let answers = [&answers[..1], &answers[2..]].concat();
+    let error = used(PinUse::Enter("1234"), &[&answers[..], &UNKNOWN].concat()).unwrap_err();
+    assert_eq!((error.kind(), error.next_step()), (ErrorKind::WrongPin, None));
+}
+
+#[test]
+fn a_pin_that_is_not_asked_for_cannot_be_changed() {
+    for (asked_for, told) in [("+CLCK: 0\r\n\r\nOK", true), ("+CLCK: 1\r\n\r\nOK", false)] {
+        let answers = [
+            ("AT^CPIN?", "^CPIN: READY,,10,3,10,3\r\n\r\nOK"),
+            ("AT+CPIN?", "+CPIN: READY\r\n\r\nOK"),
+            ("AT+CPWD=\"SC\",\"1234\",\"4321\"", "+CME ERROR: 3"),
+            ("AT+CLCK=\"SC\",2", asked_for),
+        ];
+        let error = used(PinUse::Change("1234", "4321"), &answers).unwrap_err();
+        assert_eq!(error.verdict(), Some(Verdict::Untouched));
+        assert_eq!(error.next_step().is_some_and(|next| next.contains("pin enable")), told, "{error:?}");
+    }
+}
+
+/// The stick says OK and nothing more.
+#[test]
+fn what_nobody_saw_is_not_claimed() {
+    let before = [("AT^CPIN?", "^CPIN: SIM PUK,,10,0,10,3\r\n\r\nOK"), ("AT^CPIN?", "")];
+    let taken = ("AT+CPIN=\"12345678\",\"4321\"", "OK");
+    let now = used(PinUse::Unblock("12345678", "4321"), &[&before[..], &[taken]].concat()).unwrap();
+    let state = SimCondition::NotSeen;
+    assert_eq!(now, SimStatus { state, asked_for: None, pin_tries: None, puk_tries: None });
 }
 
 /// SIMCom's spelling.
