@@ -38,6 +38,8 @@ pub struct At<'l> {
     urcs: Vec<String>,
     /// A command was given up: its answer may still come and must not be taken for the next one's.
     stale: bool,
+    /// The text of the last command went out.
+    told: bool,
     /// Since when the stick says that it is busy.
     busy_since: Option<Moment>,
     effects: Effects,
@@ -67,7 +69,7 @@ impl<'l> At<'l> {
     /// Over `link`, which no one else reads.
     pub fn new(link: &'l mut dyn ByteLink) -> Self {
         let (collector, effects) = (Collector::new(), Effects::default());
-        At { link, collector, urcs: Vec::new(), stale: false, busy_since: None, effects }
+        At { link, collector, urcs: Vec::new(), stale: false, told: false, busy_since: None, effects }
     }
 
     /// Commands stop waiting when `cancel` is raised.
@@ -311,8 +313,11 @@ impl<'l> At<'l> {
         let mut was_busy = false;
         loop {
             let answer = self.exchange(line)?;
-            // Of several commands the first may have been carried out.
-            if !refusal::is_busy(&answer.result) || typed::is_several(line.command) {
+            // Of several commands the first may have been carried out; and a refusal may be of another program's command.
+            let doubtful = line.effect == Effect::Changes && self.effects.standing.is_in_doubt();
+            let once =
+                doubtful || self.told || typed::is_several(line.command) || typed::is_counted(line.command);
+            if once || !refusal::is_busy(&answer.result) {
                 if was_busy {
                     self.busy_since = None;
                 }
@@ -348,6 +353,7 @@ impl<'l> At<'l> {
             self.effects.standing = before.in_doubt();
         }
         // CR alone ends a command: an LF after it would begin an empty one on some ports.
+        self.told = false;
         let result = match self.link.write(format!("{command}\r").as_bytes()) {
             Ok(()) => self.read_answer(line),
             Err(e) => Err(e),
@@ -363,7 +369,7 @@ impl<'l> At<'l> {
             self.effects.standing = match answer.result {
                 Final::Ok | Final::Connect(_) => before.changed(),
                 // A network that was too slow may have carried it out all the same.
-                ref refused if refusal::is_in_doubt(refused) => self.effects.standing,
+                ref refused if refusal::is_in_doubt(refused, self.told) => self.effects.standing,
                 // The first of them may have been carried out before the second was refused.
                 _ if typed::is_several(command) => self.effects.standing,
                 _ if self.another_result_follows() => self.effects.standing,
@@ -420,6 +426,7 @@ impl<'l> At<'l> {
                 }
                 Progress::More => {}
             }
+                        self.told = true;
             if self.link.now() >= deadline {
                 if text.is_some() {
                     self.link.write(&[ESC])?;

@@ -28,9 +28,18 @@ pub(super) fn is_busy(result: &Final) -> bool {
     meant(result).and_then(|(_, _, _, meaning)| meaning).is_some_and(|meaning| meaning.busy)
 }
 
-/// Whether a result says that what was asked for may have been done all the same.
-pub(super) fn is_in_doubt(result: &Final) -> bool {
-    meant(result).and_then(|(_, _, _, meaning)| meaning).is_some_and(|meaning| meaning.in_doubt)
+/// Whether a result says that what was asked for may have been done all the same. To a text that was handed over, one that names no reason
+/// says so, too: it may be how the wait for the network ended.
+pub(super) fn is_in_doubt(result: &Final, told: bool) -> bool {
+    match meant(result) {
+        // 100 of +CME, 500 of +CMS: unknown. Up to 255 the network itself refuses.
+        Some((_, _, number, Some(meaning))) => {
+            meaning.in_doubt
+                || told
+                    && (matches!(number, Some(100 | 500)) || meaning.name.is_empty() && number > Some(255))
+        }
+        _ => told,
+    }
 }
 
 /// The error for a result other than `OK`: what the SIM lacks has kinds of its own, everything else is `AtRefused`,

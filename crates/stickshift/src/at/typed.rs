@@ -71,6 +71,13 @@ pub(super) fn is_several(line: &str) -> bool {
     parts(line).len() > 1
 }
 
+/// Whether a line carries a code of which wrong ones are counted: it is never sent again unasked.
+pub(super) fn is_counted(line: &str) -> bool {
+    let line = line.to_ascii_uppercase();
+    // `"SC",2` asks.
+    ["PIN=", "+CPWD=", "CLCK=", "LOCK="].iter().any(|start| line.contains(start)) && !line.ends_with(",2")
+}
+
 /// The commands of a line: `;` parts them, but for those in quotes.
 fn parts(line: &str) -> Vec<&str> {
     let mut quoted = false;

@@ -182,3 +182,84 @@ fn a_message_that_is_refused_late_was_handed_over() {
     assert_ne!(e.verdict(), Some(Verdict::Untouched), "{e:?}");
     assert!(late.now() >= Moment::from_secs(135));
 }
+
+/// A refusal by another program's command in front of the own result, or one alone: what is counted or billed goes out once.
+#[test]
+fn a_code_and_a_text_go_out_once() {
+    let busy = b"\r\n+CME ERROR: 14\r\n";
+    for (refusals, verdict) in
+        [(&[&busy[..], b"\r\n+CME ERROR: 16\r\n"][..], Verdict::Unknown), (&[busy], Verdict::Untouched)]
+    {
+        for command in [
+            "AT+CPIN=\"1234\"",
+            "at+clck=\"SC\",0,\"1234\"",
+            "AT+CPWD=\"SC\",\"1\",\"2\"",
+            "AT^CARDLOCK=\"1\"",
+        ] {
+            let mut sent = 0;
+            let mut port = Port::new(|line: &str| {
+                sent += u32::from(line == command);
+                refusals.concat()
+            });
+            let mut at = At::new(&mut port);
+            let answer = at.command(command, Effect::Changes, USUAL).unwrap();
+            assert_eq!(at.refused(command, &answer.result).verdict(), Some(verdict));
+            drop(at);
+            drop(port);
+            assert_eq!(sent, 1, "{command}");
+        }
+    }
+    for refusals in [&b"\r\n+CMS ERROR: 314\r\n"[..], b"\r\n+CMS ERROR: 314\r\n\r\n+CMGS: 1\r\n\r\nOK\r\n"] {
+        let mut texts = 0;
+        let mut port = Port::new(|line: &str| match line {
+            _ if line.starts_with("AT+CMGS") => b"\r\n> ".to_vec(),
+            _ if line.starts_with("AT") => b"\r\nOK\r\n".to_vec(),
+            _ => {
+                texts += 1;
+                refusals.to_vec()
+            }
+        });
+        super::sms::send(&mut At::new(&mut port), "+12345678901", "Hi", 1).unwrap_err();
+        drop(port);
+        assert_eq!(texts, 1);
+    }
+}
+
+/// Another change than these is made again when a refusal in front of its result was another command's: no more than once.
+#[test]
+fn a_change_in_doubt_is_not_made_again() {
+    let mut sent = 0;
+    let mut port = Port::new(|line: &str| {
+        sent += u32::from(line == "AT+CFUN=4");
+        b"\r\n+CME ERROR: 14\r\n\r\nOK\r\n".to_vec()
+    });
+    let e = At::new(&mut port).run(&change()).unwrap_err();
+    assert_eq!(e.verdict(), Some(Verdict::Unknown));
+    drop(port);
+    assert_eq!(sent, 1);
+}
+
+/// On Siemens' modems the wait for the network ends as 500.
+#[test]
+fn a_text_that_was_handed_over_and_refused_without_a_reason_may_have_gone() {
+    for (refusal, verdict) in [
+        ("+CMS ERROR: 500", Verdict::Unknown),
+        ("+CMS ERROR: 521", Verdict::Unknown),
+        ("+CMS ERROR: 509", Verdict::Unknown),
+        ("+CME ERROR: 100", Verdict::Unknown),
+        ("+CMS ERROR: nobody knows", Verdict::Unknown),
+        ("ERROR", Verdict::Unknown),
+        ("TOO MANY PARAMETERS", Verdict::Unknown),
+        ("+CMS ERROR: 38", Verdict::Untouched),
+        ("+CMS ERROR: 331", Verdict::Untouched),
+    ] {
+        let mut port = Port::new(|line: &str| match line {
+            _ if line.starts_with("AT+CMGS") => b"\r\n> ".to_vec(),
+            _ if line.starts_with("AT") => b"\r\nOK\r\n".to_vec(),
+            _ => format!("\r\n{refusal}\r\n").into_bytes(),
+        });
+        let mut at = At::new(&mut port);
+        let e = super::sms::send(&mut at, "+12345678901", "Hi", 1).unwrap_err();
+        assert_eq!(at.assess(e).verdict(), Some(verdict), "{refusal}");
+    }
+}
