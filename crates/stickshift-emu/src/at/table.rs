@@ -14,6 +14,7 @@ const GENERAL: &[CommandRow] = &[
     ("E1", Knows::Every, |call| echo(call, true)),
     ("V0", Knows::Every, |call| verbose(call, false)),
     ("V1", Knows::Every, |call| verbose(call, true)),
+    ("Q0V1", Knows::Every, |call| verbose(call, true)),
     ("Q0", Knows::Every, |_| AtAnswer::ok().into()),
     ("S0=0", Knows::Every, |_| AtAnswer::ok().into()),
     ("+CMEE=", Knows::Every, |call| match call.arguments.parse() {

@@ -116,8 +116,9 @@ impl<'l> At<'l> {
     }
 
     /// Sends `AT` until it is answered: right after enumeration a port swallows its input, and after a command that was
-    /// given up its answer may still come. The last try asks for words: a digit for a result is lost where an unsolicited line follows
-    /// it closely. Before it, ESC ends a message that another program began and left.
+    /// given up its answer may still come, before that of `AT`: then all of them are waited for. The last try asks for results, which
+    /// another program may have switched off, and for words: a digit is lost where an unsolicited line follows it closely. Before it, ESC
+    /// ends a message that another program began and left.
     ///
     /// # Errors
     /// `Timeout` when nothing answers; as [`command`](Self::command) otherwise.
@@ -126,8 +127,7 @@ impl<'l> At<'l> {
     }
 
     fn wake_telling(&mut self, waits: &mut dyn FnMut()) -> Result<()> {
-        self.stale = false;
-        for attention in ["AT", "AT", "ATV1"] {
+        for attention in ["AT", "AT", "ATQ0V1"] {
             if attention != "AT" {
                 self.link.write(&[ESC]).map_err(|e| self.assess(e))?;
             }
@@ -138,7 +138,13 @@ impl<'l> At<'l> {
             let timeout = Duration::from_secs(1);
             match self.exchange(Line { command: attention, text: None, effect: Effect::Reads, timeout }) {
                 Err(e) if e.is(ErrorKind::Timeout) => waits(),
-                other => return other.map(|_| ()),
+                Ok(_) => {
+                    if std::mem::take(&mut self.stale) {
+                        self.another_result_follows();
+                    }
+                    return Ok(());
+                }
+                Err(e) => return Err(e),
             }
         }
         Err(self.mute())

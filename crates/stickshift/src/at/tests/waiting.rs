@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::{Port, ok};
-use crate::at::{At, network, signal, sim};
+use crate::at::{At, Command, network, signal, sim};
 use crate::error::ErrorKind;
 use crate::link::{ByteLink, Moment};
 
@@ -113,4 +113,77 @@ fn a_port_that_was_left_at_the_prompt_of_a_message_is_freed() {
     at.init().unwrap();
     assert_eq!(at.run(&signal::strength()).unwrap(), Some(-73));
     assert!(at.run_if_known(&network::operator()).unwrap().is_none());
+}
+
+/// A stick that answers one line after the other: one command takes as long as six others are waited for.
+struct Slow {
+    now: Moment,
+    free: Moment,
+    heard: Vec<u8>,
+    answers: VecDeque<(Moment, &'static [u8])>,
+}
+
+impl ByteLink for Slow {
+    fn write(&mut self, bytes: &[u8]) -> crate::error::Result<()> {
+        for byte in bytes {
+            if *byte != b'\r' {
+                self.heard.push(*byte);
+                continue;
+            }
+            let line = std::mem::take(&mut self.heard);
+            let (time, answer): (u64, &[u8]) = match &line[..] {
+                b"AT^CURC=0" => (5500, b"\r\nOK\r\n"),
+                b"AT+CFUN=4" => (40, b"\r\n+CME ERROR: 3\r\n"),
+                _ => (40, b"\r\nOK\r\n"),
+            };
+            self.free = self.free.max(self.now) + Duration::from_millis(time);
+            self.answers.push_back((self.free, answer));
+        }
+        Ok(())
+    }
+    fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> crate::error::Result<usize> {
+        match self.answers.front() {
+            Some((at, answer)) if *at <= deadline => {
+                self.now = self.now.max(*at);
+                buffer[..answer.len()].copy_from_slice(answer);
+                let length = answer.len();
+                self.answers.pop_front();
+                Ok(length)
+            }
+            _ => {
+                self.now = self.now.max(deadline);
+                Ok(0)
+            }
+        }
+    }
+    fn discard_input(&mut self) -> crate::error::Result<()> {
+        Ok(())
+    }
+    fn now(&self) -> Moment {
+        self.now
+    }
+    fn sleep(&mut self, time: Duration) {
+        self.now += time;
+    }
+}
+
+#[test]
+fn the_result_of_a_command_that_was_given_up_is_not_the_next_ones() {
+    let (now, free) = (Moment::ZERO, Moment::ZERO);
+    let mut link = Slow { now, free, heard: Vec::new(), answers: VecDeque::new() };
+    let mut at = At::new(&mut link);
+    at.init().unwrap();
+    let refused = at.run(&Command::plain("AT+CFUN=4")).unwrap_err();
+    assert_eq!(refused.fact("code"), Some("cme 3"));
+}
+
+/// Results that another program switched off.
+#[test]
+fn a_modem_that_gives_no_results_is_told_to() {
+    let mut quiet = true;
+    let mut port = Port::new(move |line| {
+        quiet &= !line.starts_with("ATQ0");
+        if quiet { Vec::new() } else { ok(&[]) }
+    });
+    At::new(&mut port).init().unwrap();
 }
