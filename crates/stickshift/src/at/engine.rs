@@ -353,13 +353,13 @@ impl<'l> At<'l> {
             self.check()?;
         }
         self.collector.begin(command);
+        self.told = false;
         let before = self.effects.standing;
         // A command that asks for a text changes nothing before it has it.
         if line.effect == Effect::Changes && line.text.is_none() {
             self.effects.standing = before.in_doubt();
         }
         // CR alone ends a command: an LF after it would begin an empty one on some ports.
-        self.told = false;
         let result = match self.link.write(format!("{command}\r").as_bytes()) {
             Ok(()) => self.read_answer(line),
             Err(e) => Err(e),
@@ -426,21 +426,24 @@ impl<'l> At<'l> {
                 Progress::Prompt => {
                     if let Some(text) = text.take() {
                         self.collector.prompt_answered(text);
+                        self.told = true;
                         self.effects.standing = self.effects.standing.in_doubt();
                         self.link.write(&[text, &[CTRL_Z]].concat())?;
                     }
                 }
                 Progress::More => {}
             }
-                        self.told = true;
-            if self.link.now() >= deadline {
-                if text.is_some() {
-                    self.link.write(&[ESC])?;
-                }
+            let late = self.link.now() >= deadline;
+            // What was sent and changes something is waited for.
+            let stopped = if line.effect == Effect::Reads || text.is_some() { self.check() } else { Ok(()) };
+            if (late || stopped.is_err()) && text.is_some() {
+                self.link.write(&[ESC])?;
+            }
+            stopped?;
+            if late {
                 return Err(Error::new(ErrorKind::Timeout, "the stick did not answer an AT command")
                     .with("seconds", timeout.as_secs()));
             }
-            self.check()?;
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::link::Changes;
 use crate::modem::{Modem, Way};
 
-/// How long a change is looked for that the stick said OK to, or that it did not answer in time and may still make.
+/// How long a change is looked for that the stick said OK to, or that it did not answer and may still make.
 const SHOWS_WITHIN: Duration = Duration::from_secs(10);
 
 /// What a look at the stick shows of a change.
@@ -29,8 +29,7 @@ impl<'l> Modem<'l> {
     /// What became of a change that ended with `error`: `Ok` when it is seen to be done, the error with its verdict otherwise.
     ///
     /// `look` is taken twice and counts when both agree: the first thing that is heard after trouble may be a late answer to something
-    /// else. A web server may have acted although it refused, and may act after its time is over: it is looked at all the same, and for a
-    /// while.
+    /// else. Where no result came, the stick may still act: it is looked at for a while. A web server may have acted although it refused.
     pub(super) fn after_trouble(
         &mut self,
         error: Error,
@@ -45,7 +44,7 @@ impl<'l> Modem<'l> {
         if refused && !(by_web && error.refusal().is_some()) {
             return Err(error);
         }
-        let late = by_web && error.is(ErrorKind::Timeout);
+        let late = !refused && error.refusal().is_none();
         let before = self.standing();
         let seen = self.looking(|modem| {
             let first = if late { modem.wait_for(look)? } else { look(modem)? };
@@ -175,7 +174,10 @@ mod tests {
             Some(verdict) => trouble.with_verdict(verdict),
             None => trouble,
         };
-        let mut sights = sights.iter();
+        // What neither happened nor shows anything else is looked for each second for a while.
+        let waits = sights.first().is_some_and(|seen| !matches!(seen, Some(Seen::Done | Seen::Other(_))));
+        let again = if waits { SHOWS_WITHIN.as_secs() as usize } else { 0 };
+        let mut sights = sights.iter().take(1).cycle().take(again).chain(sights);
         let looked = modem.after_trouble(trouble, |_| match sights.next() {
             Some(Some(seen)) => Ok(seen.clone()),
             _ => Err(Error::new(ErrorKind::Timeout, "no answer either")),
@@ -192,6 +194,21 @@ mod tests {
             let trouble = Error::new(ErrorKind::Timeout, "no answer");
             let _ = modem.after_trouble(trouble, |_| Ok(seen.clone()));
             assert_eq!(modem.standing().is_in_doubt(), in_doubt, "{seen:?}");
+        }
+    }
+
+    /// The stick acts some seconds after it was given up.
+    #[test]
+    fn what_comes_late_is_waited_for() {
+        for kind in [ErrorKind::Timeout, ErrorKind::Interrupted, ErrorKind::Disconnected] {
+            let mut port = Flood::of(b"");
+            let mut modem = Modem::from_at(At::new(&mut port));
+            let mut looks = 0;
+            let seen = modem.after_trouble(Error::new(kind, "no answer"), |_| {
+                looks += 1;
+                Ok(if looks < 5 { Seen::Untouched } else { Seen::Done })
+            });
+            assert_eq!((seen.is_ok(), looks), (true, 6), "{kind:?}");
         }
     }
 

@@ -475,6 +475,7 @@ impl Modem<'_> {
                 });
             }
         };
+        let silent = error.refusal().is_none();
         // What a refusal says of itself counts less than the tries.
         let error = if error.verdict() == Some(Verdict::Untouched) {
             error.with_verdict(Verdict::Unknown)
@@ -486,7 +487,8 @@ impl Modem<'_> {
             let now = modem.sim_status()?;
             let seen = code.seen(before, &now);
             last_seen = Some(now);
-            Ok(seen)
+            // A code that was not answered may be counted later than anybody looks.
+            Ok(if silent && seen == Seen::Untouched { Seen::Nothing } else { seen })
         });
         match (outcome, last_seen) {
             (Ok(()), Some(now)) => Ok(now),

@@ -197,7 +197,8 @@ fn a_pin_in_trouble_is_judged_by_state_and_tries() {
     assert!(enter(&mut Stick { loses: "AT+CPIN=", ..stick() }, "1234", LastTry::Keep).is_ok());
     for (pin, acts, dies, kind, verdict, tries) in [
         ("9999", true, false, ErrorKind::WrongPin, Verdict::Recoverable, Some(2)),
-        ("1234", false, false, ErrorKind::Timeout, Verdict::Untouched, None),
+        // It may be counted when nobody looks any more.
+        ("1234", false, false, ErrorKind::Timeout, Verdict::Unknown, None),
         ("1234", true, true, ErrorKind::Timeout, Verdict::Unknown, None),
     ] {
         let mut stick = Stick { loses: "AT+CPIN=", acts, dies, ..stick() };
@@ -318,7 +319,14 @@ fn a_code_over_the_web_is_judged_by_its_tries() {
         (&[THREE, TWO], "!103002", "", Some((ErrorKind::WrongPin, Verdict::Recoverable))),
         (&[THREE, TWO], "OK", "/api/pin/operate", Some((ErrorKind::WrongPin, Verdict::Recoverable))),
         (&[THREE], "!100005", "", Some((ErrorKind::HilinkRefused, Verdict::Untouched))),
-        (&[THREE], "OK", "/api/pin/operate", Some((ErrorKind::Disconnected, Verdict::Untouched))),
+        (&[THREE], "OK", "/api/pin/operate", Some((ErrorKind::Disconnected, Verdict::Unknown))),
+        // Counted some seconds after the connection was cut.
+        (
+            &[THREE, THREE, THREE, THREE, THREE, TWO],
+            "OK",
+            "/api/pin/operate",
+            Some((ErrorKind::WrongPin, Verdict::Recoverable)),
+        ),
         (&[ABSENT], "OK", "", Some((ErrorKind::NoSim, Verdict::Untouched))),
     ] {
         let mut pages = Pages::new(&[("/api/pin/status", states), ("/api/pin/operate", &[operate])]);

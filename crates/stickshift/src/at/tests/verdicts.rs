@@ -263,3 +263,50 @@ fn a_text_that_was_handed_over_and_refused_without_a_reason_may_have_gone() {
         assert_eq!(at.assess(e).verdict(), Some(verdict), "{refusal}");
     }
 }
+
+/// The owner asks to stop as soon as something goes out; the answer comes half a second later.
+struct Stopped {
+    port: Port<'static>,
+    cancel: Cancel,
+}
+
+impl ByteLink for Stopped {
+    fn write(&mut self, bytes: &[u8]) -> crate::error::Result<()> {
+        self.cancel.cancel();
+        self.port.write(bytes)
+    }
+    fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> crate::error::Result<usize> {
+        if self.port.now < Moment::from_millis(500) {
+            self.port.now = deadline;
+            return Ok(0);
+        }
+        self.port.read(buffer, deadline)
+    }
+    fn discard_input(&mut self) -> crate::error::Result<()> {
+        self.port.discard_input()
+    }
+    fn now(&self) -> Moment {
+        self.port.now()
+    }
+    fn sleep(&mut self, time: Duration) {
+        self.port.sleep(time);
+    }
+}
+
+#[test]
+fn a_change_is_waited_for_after_a_request_to_stop_and_a_question_is_not() {
+    let stopped = || {
+        let cancel = Cancel::new();
+        (Stopped { port: port("", ""), cancel: cancel.clone() }, cancel)
+    };
+    let (mut link, cancel) = stopped();
+    assert!(At::new(&mut link).with_cancel(cancel).run(&change()).is_ok());
+    let (mut link, cancel) = stopped();
+    let e = At::new(&mut link).with_cancel(cancel).run(&super::signal::strength()).unwrap_err();
+    assert_eq!((e.kind(), e.verdict()), (ErrorKind::Interrupted, Some(Verdict::Untouched)));
+    // A text that was not asked for yet is not sent.
+    let (mut link, cancel) = stopped();
+    let e =
+        At::new(&mut link).with_cancel(cancel).command_with_text("AT+CMGS=5", b"0011", USUAL).unwrap_err();
+    assert_eq!((e.kind(), e.verdict()), (ErrorKind::Interrupted, Some(Verdict::Untouched)));
+}
