@@ -275,7 +275,7 @@ pub fn submit(phone: &str, text: &str, date: &str) -> Result<Call<()>> {
 }
 
 /// `sms/send-status`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SendStatus {
     /// To whom it is being sent now; empty when it is over.
     pub sending: Option<String>,
@@ -296,12 +296,13 @@ pub fn send_status() -> Call<SendStatus> {
     })
 }
 
-/// Waits until a message to `phone` that was handed over by [`submit`] went; `false` where the stick does not tell.
+/// Waits until a message to `phone` that was handed over by [`submit`] went; `false` where the stick does not tell. `before` is what it told
+/// before: of an earlier message to the same number, it may go on telling that.
 ///
 /// # Errors
 /// `HilinkRefused` when the network did not take it, `Timeout` when it is still not clear after three minutes; as [`Hilink::call`].
-pub fn wait_until_sent(hilink: &mut Hilink<'_>, phone: &str) -> Result<bool> {
-    // What is told may be of an earlier message, and numbers with or without their country.
+pub fn wait_until_sent(hilink: &mut Hilink<'_>, phone: &str, before: &SendStatus) -> Result<bool> {
+    // Numbers are told with or without their country.
     let tail = |number: &str| {
         let digits: Vec<u8> = number.bytes().filter(u8::is_ascii_digit).collect();
         digits[digits.len().saturating_sub(7)..].to_vec()
@@ -309,15 +310,26 @@ pub fn wait_until_sent(hilink: &mut Hilink<'_>, phone: &str) -> Result<bool> {
     let is_it = |told: &Option<String>| {
         told.as_ref().is_some_and(|told| told.split([',', ';']).any(|one| tail(one) == tail(phone)))
     };
+    // Where an earlier one is still on its way, the two cannot be told apart.
+    if is_it(&before.sending) {
+        return Ok(false);
+    }
     let end = hilink.now() + Duration::from_secs(180);
+    let mut begun = false;
     let mut others = 0;
     while hilink.now() < end {
         hilink.sleep(Duration::from_secs(1));
         let Some(status) = hilink.call_if_known(&send_status())? else { return Ok(false) };
-        if is_it(&status.failed) {
+        if is_it(&status.sending) {
+            begun = true;
+            continue;
+        }
+        let (sent, failed) = (is_it(&status.sent), is_it(&status.failed));
+        let sure = begun && sent != failed;
+        if failed && (sure || status.failed != before.failed) {
             return Err(Error::new(ErrorKind::HilinkRefused, "the network did not take the message"));
         }
-        if is_it(&status.sent) {
+        if sent && (sure || status.sent != before.sent) {
             return Ok(true);
         }
         // It is over for somebody else, and this one does not begin.

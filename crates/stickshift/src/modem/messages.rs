@@ -257,6 +257,10 @@ impl Modem<'_> {
     fn send_over_web(&mut self, draft: Draft<'_>) -> Result<bool> {
         let call = web_sms::submit(draft.to, draft.text, draft.date).map_err(|e| self.assess(e))?;
         let web = self.only_web("messages")?;
+        let before = match web.call_if_known(&web_sms::send_status()) {
+            Err(error) if error.refusal().is_none() => return Err(self.assess(error)),
+            told => told.ok().flatten().unwrap_or_default(),
+        };
         if let Err(error) = web.call(&call) {
             let waits = code_of(&error) == Some(BUSY);
             return self.after_trouble(error, |modem| modem.find_sent(draft)).map(|()| true).map_err(|e| {
@@ -265,7 +269,7 @@ impl Modem<'_> {
                 if waits { e.detail(Detail::NextStep(next)).with_verdict(Verdict::Unknown) } else { e }
             });
         }
-        match web_sms::wait_until_sent(self.only_web("messages")?, draft.to) {
+        match web_sms::wait_until_sent(self.only_web("messages")?, draft.to, &before) {
             Ok(true) => Ok(true),
             Ok(false) => {
                 Ok(self.looking(|modem| modem.find_sent(draft)).is_ok_and(|seen| seen == Seen::Done))

@@ -76,7 +76,24 @@ fn a_message_is_not_sent_again_while_the_stick_is_busy() {
     let pages = [(sms, &[OK][..]), (status, &[other, same])];
     assert_eq!(change(&pages, status, send), (Ok(true), 2));
     let pages = [(sms, &[OK][..]), (status, &[other]), (list, &[empty])];
-    assert_eq!(change(&pages, status, send), (Ok(false), 10));
+    assert_eq!(change(&pages, status, send), (Ok(false), 11));
+    // Of an earlier message to the same number, while this one is on its way and where it does not show.
+    let (went, failed) = ("<SucPhone>+33612345678</SucPhone>", "<FailPhone>+33612345678</FailPhone>");
+    let sending = |before: &str| format!("<Phone>+33612345678</Phone>{before}");
+    for (pages, expected) in [
+        (vec![went.to_owned(), sending(went), failed.to_owned()], Err(Some(Verdict::Untouched))),
+        (vec![went.to_owned(), sending(went), went.to_owned()], Ok(true)),
+        (vec![failed.to_owned(), sending(failed), went.to_owned()], Ok(true)),
+        (vec![failed.to_owned(), sending(failed), format!("{went}{failed}")], Ok(true)),
+        (vec![went.to_owned()], Ok(false)),
+        (vec![failed.to_owned()], Ok(false)),
+        (vec![sending(""), went.to_owned()], Ok(false)),
+        (vec![failed.to_owned(), went.to_owned()], Ok(true)),
+    ] {
+        let told: Vec<&str> = pages.iter().map(String::as_str).collect();
+        let pages = [(sms, &[OK][..]), (status, &told), (list, &[empty])];
+        assert_eq!(change(&pages, status, send).0, expected, "{told:?}");
+    }
 }
 
 /// Refused before it went out: untouched. After it was taken, or where the refusal does not say which: unknown.
