@@ -97,19 +97,8 @@ pub(crate) fn run(context: &mut Context, args: SmsArgs) -> Result<()> {
             });
             let outcome = modem.delete_messages(&ids)?;
             tell_second_look(context, &modem);
-            for id in &outcome.still_listed {
-                let what = format!("the stick says twice that it deleted {id}, and still lists it");
-                context.output.warn("still-listed", what);
-            }
-            if !outcome.still_listed.is_empty() {
-                context.output.outcome_is(Outcome::Sent);
-            }
-            tell_unseen(context, !outcome.unseen || !outcome.still_listed.is_empty());
-            let is = |id: &MessageId, other: &MessageId| {
-                id.number == other.number && id.store.as_ref().is_none_or(|_| id.store == other.store)
-            };
-            let gone = |id: &MessageId| !outcome.still_listed.iter().any(|listed| is(id, listed));
-            context.output.finish(&Deleted { deleted: ids.into_iter().filter(gone).collect() });
+            tell_unseen(context, !outcome.unseen);
+            context.output.finish(&Deleted { deleted: ids });
         }
     }
     Ok(())
@@ -275,10 +264,7 @@ struct Deleted {
 
 impl Report for Deleted {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        match self.deleted.len() {
-            0 => writeln!(out, "deleted none"),
-            n => writeln!(out, "deleted {n}"),
-        }
+        writeln!(out, "deleted {}", self.deleted.len())
     }
 }
 

@@ -13,10 +13,8 @@ use crate::modem::messages::{EntryKind, MessageId, MessageList, Place, ShortMess
 use crate::modem::{Modem, Way};
 
 /// What deleting came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Deleted {
-    /// What the stick said twice to have deleted, and lists all the same.
-    pub still_listed: Vec<MessageId>,
     /// The stick said that it deleted them, and its stores could not be read since.
     pub unseen: bool,
 }
@@ -69,7 +67,7 @@ impl Modem<'_> {
 
     /// The stick accepted every deletion: another message than the wanted one may have gone.
     fn see_that_they_are_gone(&mut self, deletion: &Deletion) -> Result<Deleted> {
-        let unseen = Deleted { unseen: true, ..Deleted::default() };
+        let unseen = Deleted { unseen: true };
         let Ok(now) = self.looking(|modem| modem.messages()) else { return Ok(unseen) };
         let left = deletion.left(&now);
         if left.is_empty() || !matches!(deletion.seen(&now), Seen::Untouched | Seen::Other(_)) {
@@ -93,8 +91,20 @@ impl Modem<'_> {
             let error = Error::new(ErrorKind::UnexpectedAnswer, what).with("lost", lost);
             self.after_trouble(error, |modem| Ok(deletion.seen(&modem.messages()?)))?;
         }
-        let unseen = deletion.seen(now) == Seen::Nothing;
-        Ok(Deleted { still_listed: deletion.still_listed(now), unseen })
+        let listed = deletion.still_listed(now);
+        if !listed.is_empty() {
+            self.stand(self.standing().in_doubt());
+            let what = format!("the stick says twice that it deleted {listed}, and still lists it");
+            let cause = Error::new(ErrorKind::UnexpectedAnswer, "the message is still in its list");
+            let next = "replug the stick and run `stickshift sms list`; a SIM may be protected or worn out";
+            let error = Error::new(ErrorKind::UnexpectedAnswer, what).because(cause);
+            let error = error.detail(Detail::NextStep(next));
+            return Err(match deletion.seen(now) {
+                Seen::Other(now) => error.with("now", now).with_verdict(Verdict::Recoverable),
+                _ => error.with_verdict(Verdict::Unknown),
+            });
+        }
+        Ok(Deleted { unseen: deletion.seen(now) == Seen::Nothing })
     }
 
     fn delete_places(&mut self, places: &[Place], accepted: &mut usize) -> Result<()> {
@@ -208,11 +218,9 @@ impl Deletion {
         self.places().into_iter().filter(left).collect()
     }
 
-    fn still_listed(&self, now: &MessageList) -> Vec<MessageId> {
+    fn still_listed(&self, now: &MessageList) -> String {
         let left = self.left(now);
-        let listed =
-            self.wanted.iter().filter(|message| message.places.iter().any(|place| left.contains(place)));
-        listed.filter_map(|message| message.id(true)).collect()
+        numbers(self.wanted.iter().filter(|message| message.places.iter().any(|place| left.contains(place))))
     }
 }
 
