@@ -166,7 +166,7 @@ pub fn fields(value: &str) -> Vec<&str> {
 
 /// The name at the start of a line or of a command: `+CSQ`, `^HCSQ`.
 fn name_of(line: &str) -> Option<&str> {
-    let rest = line.strip_prefix(['+', '^'])?;
+    let rest = line.strip_prefix(['+', '^', '*', '$', '%', '#', '!', '_'])?;
     let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
     let starts_with_letter = rest.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
     starts_with_letter.then(|| &line[..=end])

@@ -66,6 +66,10 @@ const URC_NAMES: &[&str] = &[
     "+CRING",
 ];
 
+/// Unsolicited lines without a value: calls, and what modems say after their start (AT manuals of SIMCom, Quectel, Cinterion, u-blox).
+const BARE: &[&str] =
+    &["RING", "RDY", "APP RDY", "Call Ready", "SMS Ready", "SMS DONE", "PB DONE", "+PBREADY", "^SYSSTART"];
+
 /// What lines of an identification begin with.
 const LABELS: [&str; 4] = ["Manufacturer:", "Model:", "Revision:", "IMEI:"];
 
@@ -378,7 +382,7 @@ impl Collector {
     }
 
     fn is_unsolicited(&self, line: &str) -> bool {
-        if matches!(line, "RING") {
+        if BARE.contains(&line) {
             return true;
         }
         let call_result = matches!(line, "NO CARRIER" | "BUSY" | "NO ANSWER" | "NO DIALTONE");

@@ -253,3 +253,29 @@ fn a_report_between_two_lines_joins_none() {
         assert_eq!(urcs.len(), 1);
     }
 }
+
+/// What a modem says while it starts is no model and hides no IMEI.
+#[test]
+fn what_is_said_after_a_start_is_no_answer() {
+    for said in [
+        "Call Ready",
+        "RDY",
+        "SMS Ready",
+        "PB DONE",
+        "^SYSSTART",
+        "+PBREADY",
+        "_OSIGQ: 20,0",
+        "*EMRDY: 1",
+        "%CSQ: 20",
+        "$QCSIMSTAT: 1",
+        "#SIM: 1",
+    ] {
+        let bytes = format!("\r\n{said}\r\n\r\nE3372\r\n\r\n{said}\r\n\r\nOK\r\n");
+        let (answer, urcs) = digest("AT+CGMM", &[bytes.as_bytes()]);
+        assert_eq!(answer, Some(ok(&["E3372"])), "{said}");
+        assert_eq!(urcs, [said, said]);
+    }
+    // Their own answers.
+    assert_eq!(answer("AT#CGSN", b"\r\n#CGSN: 1\r\n\r\nOK\r\n"), ok(&["#CGSN: 1"]));
+    assert_eq!(answer("AT*EPIN?", b"\r\n*EPIN: 3,10\r\n\r\nOK\r\n"), ok(&["*EPIN: 3,10"]));
+}
