@@ -162,7 +162,8 @@ fn show(message: &ShortMessage, named: bool, out: &mut dyn Write) -> io::Result<
     write!(out, "{}  ", clean::line(&id))?;
     if message.kind == EntryKind::Undecodable {
         let octets: usize = message.pdus.iter().map(Vec::len).sum();
-        return writeln!(out, "cannot be decoded ({octets} bytes; `stickshift sms raw` shows them)");
+        writeln!(out, "cannot be decoded ({octets} bytes; `stickshift sms raw` shows them)")?;
+        return text(message, out);
     }
     let clock = if message.clock.is_empty() { "no time" } else { &message.clock };
     let to = message.to.as_deref().unwrap_or_default();
@@ -181,9 +182,7 @@ fn show(message: &ShortMessage, named: bool, out: &mut dyn Write) -> io::Result<
         let ended = report.ended.as_ref().map(|ended| format!(", {}", ended.replacen('T', " ", 1)));
         writeln!(out, "    {}{reason}{}", report.outcome, ended.unwrap_or_default())?;
     }
-    for line in message.text.as_deref().unwrap_or_default().lines() {
-        writeln!(out, "    {}", clean::line(line))?;
-    }
+    text(message, out)?;
     if message.eight_bit {
         writeln!(out, "    (sent as 8-bit data)")?;
     }
@@ -195,6 +194,11 @@ fn show(message: &ShortMessage, named: bool, out: &mut dyn Write) -> io::Result<
         1 => writeln!(out, "    (1 part has not come)"),
         missing => writeln!(out, "    ({missing} parts have not come)"),
     }
+}
+
+fn text(message: &ShortMessage, out: &mut dyn Write) -> io::Result<()> {
+    let mut lines = message.text.as_deref().unwrap_or_default().lines();
+    lines.try_for_each(|line| writeln!(out, "    {}", clean::line(line)))
 }
 
 /// One part as it is stored.

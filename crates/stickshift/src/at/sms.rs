@@ -17,7 +17,7 @@
 use std::time::Duration;
 
 use crate::at::{At, Command, PATIENT, fields_of, number, quoted, text, unexpected};
-use crate::error::{Effect, Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Effect, Error, ErrorKind, Result, Verdict};
 use crate::hex;
 use crate::wire::at::{Final, fields, value_of};
 use crate::wire::pdu::{self, Message};
@@ -54,6 +54,19 @@ pub struct Stored {
 /// `AT+CMGF=0`: messages as PDUs. To be sent before everything else here.
 pub fn pdu_mode() -> Command<()> {
     Command::plain("AT+CMGF=0").that(Effect::Reads)
+}
+
+/// Brings the port to it.
+///
+/// # Errors
+/// As [`At::run`]; a modem without PDUs cannot be used.
+pub(crate) fn use_pdus(at: &mut At<'_>) -> Result<()> {
+    at.run(&pdu_mode()).map_err(|e| match e.kind() {
+        ErrorKind::AtRefused => e.detail(Detail::NextStep(
+            "this modem has no PDU mode, which messages need: use the SIM in another stick or a telephone",
+        )),
+        _ => e,
+    })
 }
 
 /// `AT+CMGL=4`: every message of the store that is being read. Unread ones count as read from then on, so it is no mere question. One
@@ -108,6 +121,13 @@ fn listed(lines: &[String]) -> Vec<Stored> {
                 Some((_, below @ None)) => *below = Some(pdu),
                 _ => all.push((Vec::new(), Some(pdu))),
             }
+        } else if let Some((head, below)) = all.last_mut()
+            && head.get(1).is_some_and(|status| status.starts_with("REC") || status.starts_with("STO"))
+        {
+            // Some list in text mode whatever was asked for: what they say is kept with its header.
+            let kept = below.get_or_insert_with(|| head[1..].join(", ").into_bytes());
+            kept.push(b'\n');
+            kept.extend_from_slice(line.as_bytes());
         }
     }
     let entry = |(head, pdu): (Vec<&str>, Option<Vec<u8>>)| {
@@ -210,7 +230,7 @@ pub fn centre() -> Command<Option<String>> {
 /// As [`pdu::submit`] and [`At::run`]. When parts were sent before one failed, the fact `parts-sent` says how many.
 pub fn send(at: &mut At<'_>, to: &str, text: &str, mark: u8) -> Result<Vec<Option<u8>>> {
     let pdus = pdu::submit(to, text, mark, false)?;
-    at.run(&pdu_mode())?;
+    use_pdus(at)?;
     let mut references = Vec::new();
     for pdu in &pdus {
         let reference = send_one(at, pdu).map_err(|e| e.with("parts-sent", references.len()))?;

@@ -2,7 +2,7 @@
 
 use super::{At, Port, ok};
 use crate::error::{ErrorKind, Result, Verdict};
-use crate::modem::{LastTry, Modem, PinUse, Reception, SimCondition, SimStatus};
+use crate::modem::{EntryKind, LastTry, Modem, PinUse, Reception, SimCondition, SimStatus};
 
 /// What `signal` makes of a stick that answers so, and refuses all else.
 fn signal(answers: &[(&str, &str)]) -> Reception {
@@ -184,6 +184,35 @@ fn what_nobody_saw_is_not_claimed() {
     let now = used(PinUse::Unblock("12345678", "4321"), &[&before[..], &[taken]].concat()).unwrap();
     let state = SimCondition::NotSeen;
     assert_eq!(now, SimStatus { state, asked_for: None, pin_tries: None, puk_tries: None });
+}
+
+/// It says OK to AT+CMGF=0 and goes on in text mode.
+#[test]
+fn a_list_in_text_mode_is_shown_as_it_is() {
+    let mut port = Port::new(|line| match line {
+        "AT+CMGL=4" => {
+            ok(&["+CMGL: 1,\"REC READ\",\"+12345678901\",,\"26/11/20\"", "Hello text", "and more"])
+        }
+        "AT+CPMS?" | "AT+CPMS=?" => b"\r\nERROR\r\n".to_vec(),
+        _ => ok(&[]),
+    });
+    let list = Modem::from_at(At::new(&mut port)).messages().unwrap();
+    let [message] = &list.messages[..] else { panic!("{list:?}") };
+    assert_eq!((message.kind, message.number), (EntryKind::Undecodable, Some(1)));
+    let kept = "REC READ, +12345678901, , 26/11/20\nHello text\nand more";
+    assert_eq!((message.text.as_deref(), &message.pdus[0][..]), (Some(kept), kept.as_bytes()));
+}
+
+#[test]
+fn a_modem_without_pdus_is_told() {
+    for refusal in ["+CMS ERROR: 303", "ERROR"] {
+        let mut port = Port::new(|line| match line {
+            "AT+CMGF=0" => format!("\r\n{refusal}\r\n").into_bytes(),
+            _ => ok(&[]),
+        });
+        let error = Modem::from_at(At::new(&mut port)).messages().unwrap_err();
+        assert!(error.next_step().is_some_and(|next| next.contains("no PDU mode")), "{error:?}");
+    }
 }
 
 /// SIMCom's spelling.

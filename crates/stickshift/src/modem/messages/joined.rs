@@ -142,7 +142,11 @@ fn entry(parts: &[usize], all: &[(&str, &Stored)], missing: u8) -> ShortMessage 
                 ended: ended.rfc3339(),
             });
         }
-        None => entry.kind = EntryKind::Undecodable,
+        None => {
+            entry.kind = EntryKind::Undecodable;
+            // A list in text mode.
+            entry.text = text_of_octets(&first.pdu);
+        }
     }
     entry
 }

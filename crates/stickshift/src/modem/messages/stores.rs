@@ -84,7 +84,7 @@ fn unless_silent<T>(at: &mut At<'_>, command: &Command<T>) -> Result<Option<T>> 
 
 /// Everything in every store.
 pub(super) fn listed(at: &mut At<'_>) -> Result<MessageList> {
-    at.run(&sms::pdu_mode())?;
+    sms::use_pdus(at)?;
     let mut selection = Selection::begin(at)?;
     let names = readable(at, &selection)?;
     let mut list = MessageList::default();
