@@ -58,7 +58,7 @@ pub fn refusal(command: &str, result: &Final) -> Error {
     let name = if family == RefusalFamily::Cms { "cms" } else { "cme" };
     error = match number {
         Some(number) => error.with("code", format!("{name} {number}")),
-        None => error.with("code", format!("{name} {code}")),
+        None => error.with("code", format!("{name} {}", mask::words(code))),
     };
     match meaning {
         Some(meaning) if !meaning.name.is_empty() => error.with("meaning", meaning.name),

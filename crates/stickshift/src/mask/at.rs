@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{IDENTITY_DIGITS, long_digits};
+use super::{IDENTITY_DIGITS, digits, long_digits};
 
 /// How much of a command's arguments, or of an answer after its colon, is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,12 +11,14 @@ enum Shown {
     All,
     /// Also numbers and hex digits that could be a code: bands, networks and addresses in memory.
     Wide,
+    /// All but digits in a row that may be a code.
+    Counts,
     /// All but what stands in quotes.
     Numbers,
     Nothing,
 }
 
-use Shown::{All, Nothing, Numbers, Wide};
+use Shown::{All, Counts, Nothing, Numbers, Wide};
 
 /// Name, what of the arguments, what of the answer. Compared in capitals.
 const COMMANDS: &[(&str, Shown, Shown)] = &[
@@ -29,8 +31,8 @@ const COMMANDS: &[(&str, Shown, Shown)] = &[
     ("&F", All, All),
     ("H", All, All),
     ("I", All, All),
-    ("+CME ERROR", All, All),
-    ("+CMS ERROR", All, All),
+    ("+CME ERROR", All, Counts),
+    ("+CMS ERROR", All, Counts),
     ("+CMEE", All, All),
     ("^CURC", All, All),
     // What the stick is.
@@ -66,18 +68,18 @@ const COMMANDS: &[(&str, Shown, Shown)] = &[
     ("^SN", Nothing, Nothing),
     ("^NVRDEX", Wide, Nothing),
     // Locks: codes go there, states and counts come back.
-    ("+CPIN", Nothing, All),
-    ("^CPIN", Nothing, All),
-    ("+CPINR", Nothing, All),
-    ("+QPINC", Nothing, All),
-    ("+ZPINPUK", Nothing, All),
-    ("+SPIC", Nothing, All),
-    ("+UPINCNT", Nothing, All),
-    ("*EPIN", Nothing, All),
-    ("+CLCK", Nothing, All),
-    ("+CPWD", Nothing, All),
-    ("^CARDLOCK", Nothing, All),
-    ("^DATALOCK", Nothing, All),
+    ("+CPIN", Nothing, Counts),
+    ("^CPIN", Nothing, Counts),
+    ("+CPINR", Nothing, Counts),
+    ("+QPINC", Nothing, Counts),
+    ("+ZPINPUK", Nothing, Counts),
+    ("+SPIC", Nothing, Counts),
+    ("+UPINCNT", Nothing, Counts),
+    ("*EPIN", Nothing, Counts),
+    ("+CLCK", Nothing, Counts),
+    ("+CPWD", Nothing, Counts),
+    ("^CARDLOCK", Nothing, Counts),
+    ("^DATALOCK", Nothing, Counts),
     // Network and signal.
     ("+CREG", All, All),
     ("+CGREG", All, All),
@@ -176,7 +178,7 @@ const BARE: &[&str] = &["+CGMI", "+CGMM", "+CGMR", "+CLAC", "^HWVER", "I"];
 const SIGNS: [char; 7] = ['+', '^', '$', '*', '%', '&', '!'];
 
 /// Digits and letters in a row that are too few for a code: a PIN has four digits.
-const SHORT: usize = 3;
+pub(super) const SHORT: usize = 3;
 
 /// Lines that end an answer or come by themselves, and hold nothing.
 const RESULTS: &[&str] = &[
@@ -385,6 +387,7 @@ fn hide(bytes: &[u8], range: Range<usize>, shown: Shown, found: &mut Vec<Range<u
             }
             long_digits(bytes, range, found);
         }
+        Counts => digits(bytes, range, SHORT + 1, found),
         All | Wide => {
             long_digits(bytes, range, found);
         }

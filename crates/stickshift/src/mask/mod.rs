@@ -54,15 +54,24 @@ pub fn text(text: &str) -> String {
     } else if text.starts_with('<') {
         ranges.extend(web::body(bytes));
     }
+    hidden(text, &ranges)
+}
+
+/// The words of a refusal: some repeat what they refuse.
+pub(crate) fn words(text: &str) -> String {
+    let mut ranges = Vec::new();
+    digits(text.as_bytes(), 0..text.len(), at::SHORT + 1, &mut ranges);
+    hidden(text, &ranges)
+}
+
+fn hidden(text: &str, ranges: &[Range<usize>]) -> String {
     let is_hidden = |at: usize| ranges.iter().any(|range| range.contains(&at));
     text.char_indices().map(|(at, c)| if is_hidden(at) { '*' } else { c }).collect()
 }
 
 /// An address or a path of the web without what may be secret in it: a user and a password before the host, a query and what follows.
 pub fn address(text: &str) -> String {
-    let ranges = web::address(text.as_bytes());
-    let is_hidden = |at: usize| ranges.iter().any(|range| range.contains(&at));
-    text.char_indices().map(|(at, c)| if is_hidden(at) { '*' } else { c }).collect()
+    hidden(text, &web::address(text.as_bytes()))
 }
 
 /// The places of what looks like a secret in bytes of which nothing else is known, such as a text of a USB device.
@@ -97,8 +106,12 @@ fn serials(bytes: &[u8], found: &mut Vec<Range<usize>>) {
 
 /// Digits in a row that make an identity, also where a list says that nothing is secret.
 fn long_digits(bytes: &[u8], range: Range<usize>, found: &mut Vec<Range<usize>>) {
+    digits(bytes, range, IDENTITY_DIGITS, found);
+}
+
+fn digits(bytes: &[u8], range: Range<usize>, least: usize, found: &mut Vec<Range<usize>>) {
     let from = found.len();
-    runs(&bytes[range.clone()], u8::is_ascii_digit, IDENTITY_DIGITS, found);
+    runs(&bytes[range.clone()], u8::is_ascii_digit, least, found);
     for found in &mut found[from..] {
         *found = found.start + range.start..found.end + range.start;
     }
@@ -206,6 +219,16 @@ mod tests {
             ("AT", "^OTHERMAKER: secret\r\n", "^OTHERMAKER:*******\r\n"),
             ("AT+CMGR=1", "Your code 483920: keep it\r\n", "*************************\r\n"),
             ("AT+CPIN", "AT+CFUN=1234\r\r\nERROR\r\n", "AT+CFUN=****\r\r\nERROR\r\n"),
+            // What is refused or repeated in an answer.
+            ("AT+CPIN", "+CPIN: \"4711\"\r\nERROR\r\n", "+CPIN: \"****\"\r\nERROR\r\n"),
+            ("AT^CPIN?", "^CPIN: SIM PIN,3,10,3,10,3\r\n", "^CPIN: SIM PIN,3,10,3,10,3\r\n"),
+            ("AT+CPIN", "+CME ERROR: no AT+CPIN=\"4711\"\r\n", "+CME ERROR: no AT+CPIN=\"****\"\r\n"),
+            (
+                "AT+CMGS=9",
+                "+CMS ERROR: bad number +491701234567\r\n",
+                "+CMS ERROR: bad number +************\r\n",
+            ),
+            ("AT+CPIN?", "+CME ERROR: SIM PIN2 required\r\n", "+CME ERROR: SIM PIN2 required\r\n"),
             ("AT+CPIN?", "AT+CPIN?\r\r\n+CPIN: READY\r\nOK\r\n", "AT+CPIN?\r\r\n+CPIN: READY\r\nOK\r\n"),
             (
                 "AT",
