@@ -311,6 +311,11 @@ fn ussd_texts_as_they_come() {
     // A language in front: two packed letters and UCS2, or two letters and CR.
     assert_eq!(ussd_text("61390631063506440000FFFF60B1", 17), "رصل");
     assert_eq!(ussd_text(&packed("en\rBalance 5"), 16), "Balance 5");
+    // Codes of hex digits.
+    for (raw, scheme) in [("A1B2C3D4", 15), ("4772C3", 68)] {
+        assert_eq!(ussd_text(raw, scheme), raw);
+    }
+    assert_eq!(ussd_text(&packed("5.50 €"), 15), "5.50 €");
     // Nothing that makes sense, and half a character.
     for raw in ["Balance: 5", "ABC", "", "D83D", "FFFFFFFF"] {
         assert_eq!(ussd_text(raw, 72), raw);

@@ -30,12 +30,23 @@ pub fn ussd_text(raw: &str, scheme: u8) -> String {
         let bonus = if alphabet == declared { 15 } else { 0 };
         // Two characters may make sense by chance.
         let counts = alphabet == declared || text.chars().nth(2).is_some();
+        let counts = counts && (has_word(&text) || alphabet == declared && is_plain(&text));
         Some((sense(&text, alphabet).filter(|_| counts)? + bonus, text))
     });
     match readings.max_by_key(|(sense, _)| *sense) {
         Some((sense, text)) if sense >= 60 => text,
         _ => raw.to_owned(),
     }
+}
+
+/// Three letters in a row or a blank: codes in hexadecimal read as text by chance rarely have one.
+fn has_word(text: &str) -> bool {
+    text.contains(' ') || text.split(|c: char| !c.is_alphabetic()).any(|word| word.chars().nth(2).is_some())
+}
+
+/// What an amount or a short answer is made of.
+fn is_plain(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || " .,:;-+*#/()$€\r\n".contains(c))
 }
 
 /// Digits alone are mostly what they look like, a number or a balance: coded texts of any length have letters among their digits. Only
