@@ -116,6 +116,9 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
         usual = cause.to_owned();
         help = next.into();
     }
+    if tried.verb == "pin" && verdict == Verdict::Unknown {
+        help = "`stickshift pin status` shows whether an attempt was counted: look before you enter a code again".into();
+    }
     if error.is(ErrorKind::FileCorrupt) && error.has(&Detail::InJournal) {
         usual = "the journal of the interrupted run is damaged, or another version wrote it".to_owned();
         help = "put the stick back into the mode in which the run started, and start over without --resume"

@@ -4,6 +4,7 @@
 mod line;
 mod plans;
 mod record;
+mod report;
 mod row;
 mod screen;
 mod serve;
@@ -24,11 +25,13 @@ use line::Job;
 pub(crate) use line::{Line, Phase};
 use plans::Plans;
 use record::Record;
+#[cfg(feature = "host")]
+pub(crate) use report::{check_report, write_report};
 use row::Row;
+#[cfg(feature = "host")]
+pub(crate) use row::Rows;
 #[cfg(not(feature = "host"))]
 use row::Rows;
-#[cfg(feature = "host")]
-pub(crate) use row::{Rows, check_report, write_report};
 use screen::Screen;
 use serve::{Ended, Planned, Said};
 
@@ -95,7 +98,7 @@ pub(crate) fn run(context: &mut Context, args: &RackArgs, dry_run: bool, line: &
         return Err(Error::new(ErrorKind::Usage, "a trace is of one stick: run --trace with one of them"));
     }
     if let Some(path) = &args.report {
-        row::check_report(path, context.global.force)?;
+        report::check_report(path, context.global.force)?;
     }
     let mut bus = context.bus()?;
     let mut record = Record::open(&context.journal_folder(), line.verb, &line.key, args.anew)?;
@@ -172,7 +175,7 @@ pub(crate) fn run(context: &mut Context, args: &RackArgs, dry_run: bool, line: &
 }
 
 fn report(args: &RackArgs, rows: &Rows) -> Result<()> {
-    args.report.as_deref().map_or(Ok(()), |path| row::write_report(path, rows))
+    args.report.as_deref().map_or(Ok(()), |path| report::write_report(path, rows))
 }
 
 /// Serves every stick, `most` at the same time, and gives them back in the order of their places. `ended` is told of each at once.

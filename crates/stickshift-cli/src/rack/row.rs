@@ -1,29 +1,19 @@
-//! What became of each stick: the rows on the screen, in `--json`, and in the report.
+//! What became of each stick: the rows on the screen and in `--json`.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stickshift::atomic_file;
-use stickshift::clean;
 use stickshift::convert::journal::Secret;
-use stickshift::error::{ErrorKind, Result, Verdict, counted};
+use stickshift::error::{ErrorKind, Verdict, counted};
 use stickshift::mask;
 use stickshift::modem::Identity;
 use stickshift::stick::{Mode, Place, Stick, product_name};
 
-use crate::files;
 use crate::output::Report;
 use crate::output::json::Outcome;
-
-/// The columns of a report in CSV. A file that begins with them is one of ours.
-const COLUMNS: &str =
-    "place,id,product,serial,imei,before,after,verdict,exit,seconds,kind,what,next,resumed,earlier,called";
-/// The member that tells a report in JSON.
-const MARK: &str = "stickshift-report";
 
 /// What became of one stick.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -232,7 +222,8 @@ impl Row {
         (rank, self.exit)
     }
 
-    fn fields(&self) -> [String; 16] {
+    /// In the order of the columns of a report in CSV.
+    pub(super) fn fields(&self) -> [String; 16] {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         [
             self.place.clone(),
@@ -423,49 +414,6 @@ pub(super) fn names(rows: &[Row]) -> String {
     rows.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
-/// Refuses a report that would take the place of a file that is none of ours.
-pub(crate) fn check_report(path: &Path, force: bool) -> Result<()> {
-    let is_ours = files::read(path).is_ok_and(|bytes| {
-        bytes.starts_with(COLUMNS.as_bytes()) || bytes.starts_with(format!("{{\n  \"{MARK}\"").as_bytes())
-    });
-    if is_ours { Ok(()) } else { files::check_free(path, force) }
-}
-
-/// Writes the report, whole or not at all.
-pub(crate) fn write_report(path: &Path, rows: &Rows) -> Result<()> {
-    let text = match path.extension().is_some_and(|ending| ending == "json") {
-        true => {
-            let rows = serde_json::to_value(rows).unwrap_or_default();
-            let document = format!(
-                "{{\n  \"{MARK}\": 1,\n  \"rows\": {:#},\n  \"absent\": {:#}\n}}\n",
-                rows["rows"], rows["absent"]
-            );
-            clean::json(&document).into_owned()
-        }
-        false => csv(rows),
-    };
-    atomic_file::write(path, text.as_bytes())
-}
-
-fn csv(rows: &Rows) -> String {
-    let mut text = format!("{COLUMNS}\r\n");
-    for row in &rows.rows {
-        let fields = row.fields().map(|field| cell(&field));
-        text.push_str(&fields.join(","));
-        text.push_str("\r\n");
-    }
-    text
-}
-
-/// A cell on one line. One that a spreadsheet would take for a formula gets an apostrophe: it may come from a stick.
-fn cell(text: &str) -> String {
-    let mut text = clean::line(text).into_owned();
-    if text.starts_with(['=', '+', '-', '@']) {
-        text.insert(0, '\'');
-    }
-    if text.contains([',', '"', '\'']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -578,28 +526,5 @@ mod tests {
         rows.remember(vec![of("1-1", "a"), of("1-2", "b")], std::iter::empty(), &[]);
         let keys: Vec<_> = rows.all().map(|row| row.key.as_deref().unwrap()).collect();
         assert_eq!(keys, ["b", "a"]);
-    }
-
-    #[test]
-    fn cells_stay_cells() {
-        assert_eq!(cell("1-1"), "1-1");
-        assert_eq!(cell("a, \"b\""), "\"a, \"\"b\"\"\"");
-        assert_eq!(cell("=cmd()"), "\"'=cmd()\"");
-        assert_eq!(cell("two\nlines").lines().count(), 1);
-    }
-
-    #[test]
-    fn reports_are_ours_or_not_touched() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["a.csv", "a.json"] {
-            let path = folder.path().join(name);
-            let rows = Rows { rows: vec![row("1-1", "done", 0)], ..Rows::default() };
-            check_report(&path, false).unwrap();
-            write_report(&path, &rows).unwrap();
-            check_report(&path, false).unwrap();
-            std::fs::write(&path, "somebody's").unwrap();
-            assert!(check_report(&path, false).is_err());
-            check_report(&path, true).unwrap();
-        }
     }
 }
