@@ -77,7 +77,7 @@ pub(super) fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
         ),
         ErrorKind::FileTooLarge => (
             "no real file of its kind is that large",
-            "it is damaged, malicious or another file than you mean; do not use it",
+            "it is damaged, malicious or another file than you mean",
             REFUSED,
         ),
         ErrorKind::NoStick => (
@@ -106,8 +106,8 @@ pub(super) fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             NO_ACCESS,
         ),
         ErrorKind::WrongInterface => (
-            "the profile is for another mode of the stick (most often it is already switched), or its storage is another interface",
-            "`stickshift list` shows its mode and what to do next; Interface in a profile names the interface",
+            "most often the stick is already switched; else its storage is another interface",
+            "`stickshift list` shows its mode; Interface in a profile names the interface",
             REFUSED,
         ),
         ErrorKind::NotAPort => (

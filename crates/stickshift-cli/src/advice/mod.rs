@@ -117,7 +117,7 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
         help = next.into();
     }
     if tried.verb == "pin" && verdict == Verdict::Unknown {
-        help = "`stickshift pin status` shows whether an attempt was counted: look before you enter a code again".into();
+        help = "`stickshift pin status` shows first whether an attempt was counted".into();
     }
     if error.is(ErrorKind::FileCorrupt) && error.has(&Detail::InJournal) {
         usual = "the journal of the interrupted run is damaged, or another version wrote it".to_owned();

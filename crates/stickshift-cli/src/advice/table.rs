@@ -201,7 +201,7 @@ pub(crate) const ROWS: &[Row] = &[
         &["sms"],
         Kind::Unsupported,
         "messages as they are stored come over AT and MBIM, not over a web interface",
-        "`stickshift sms list` and `stickshift sms read NUMBER` show them here",
+        "`stickshift sms list` and `sms read NUMBER` show them",
     ),
     any(
         &["network", "pin", "ussd", "hilink", "signal", "identify"],

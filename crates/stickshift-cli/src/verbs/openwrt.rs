@@ -164,10 +164,7 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
         ));
     }
     if args.data.is_none() && seen.is_none() {
-        recipe.notes.push(format!(
-            "{} is a guess by ids: the stick was not seen in modem mode; if it takes data another way, name that with --data",
-            data.code()
-        ));
+        recipe.notes.push(format!("{} is a guess by ids: --data names another way", data.code()));
     }
     if entries.is_empty() && seen.is_none() && Data::of_id(id).is_none() {
         recipe.notes.push(format!(

@@ -63,7 +63,7 @@ pub fn pdu_mode() -> Command<()> {
 pub(crate) fn use_pdus(at: &mut At<'_>) -> Result<()> {
     at.run(&pdu_mode()).map_err(|e| match e.kind() {
         ErrorKind::AtRefused => e.detail(Detail::NextStep(
-            "this modem has no PDU mode, which messages need: use the SIM in another stick or a telephone",
+            "this modem has no PDU mode, which messages need: put the SIM into another stick",
         )),
         _ => e,
     })

@@ -50,6 +50,7 @@ mod refusal;
 mod reply;
 mod rsa;
 mod session;
+mod sha1;
 pub mod sms;
 pub mod ussd;
 pub mod xml;

@@ -2,9 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use sha1::{Digest, Sha1};
 
 use super::modular::Modulus;
+use super::sha1::sha1;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hex;
 
@@ -98,7 +98,7 @@ fn pkcs1(text: &[u8], size: usize, random: &mut dyn FnMut(&mut [u8])) -> Vec<u8>
 fn oaep(text: &[u8], size: usize, random: &mut dyn FnMut(&mut [u8])) -> Vec<u8> {
     let mut seed = [0; 20];
     random(&mut seed);
-    let mut data = Sha1::digest(b"").to_vec();
+    let mut data = sha1(b"").to_vec();
     data.resize(size - 21 - text.len() - 1, 0);
     data.push(1);
     data.extend_from_slice(text);
@@ -110,7 +110,7 @@ fn oaep(text: &[u8], size: usize, random: &mut dyn FnMut(&mut [u8])) -> Vec<u8> 
 /// XORs MGF1 of `seed` over `data`.
 fn mask(data: &mut [u8], seed: &[u8]) {
     for (counter, chunk) in data.chunks_mut(20).enumerate() {
-        let hash = Sha1::new().chain_update(seed).chain_update((counter as u32).to_be_bytes()).finalize();
+        let hash = sha1(&[seed, &(counter as u32).to_be_bytes()].concat());
         chunk.iter_mut().zip(hash).for_each(|(d, h)| *d ^= h);
     }
 }

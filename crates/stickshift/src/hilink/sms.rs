@@ -171,12 +171,9 @@ fn message(e: &Element) -> Message {
     }
 }
 
-/// `POST sms/sms-list`: one page, from 1, newest first; empty after the last.
-pub fn page(folder: Folder, number: u32) -> Call<Vec<Message>> {
-    asked(folder, number, messages)
-}
-
-fn asked<T>(folder: Folder, number: u32, parse: fn(&Element) -> Result<T>) -> Call<T> {
+/// `POST sms/sms-list`: one page, from 1, newest first; empty after the last. The number before it is that of the page's messages with most sticks, and
+/// of the box's with others.
+pub fn page(folder: Folder, number: u32) -> Call<(usize, Vec<Message>)> {
     let fields = [
         ("PageIndex", &*number.to_string()),
         ("ReadCount", &*PAGE.to_string()),
@@ -185,16 +182,16 @@ fn asked<T>(folder: Folder, number: u32, parse: fn(&Element) -> Result<T>) -> Ca
         ("Ascending", "0"),
         ("UnreadPreferred", "0"),
     ];
-    Call::post("/api/sms/sms-list", &fields, parse).that(Effect::Reads)
-}
-
-fn messages(r: &Element) -> Result<Vec<Message>> {
-    match r.child("Messages") {
-        Some(list) => Ok(list.all("Message").map(message).collect()),
-        // An empty box may be told by its count alone.
-        None if r.number::<u32>("Count") == Some(0) => Ok(Vec::new()),
-        None => Err(unexpected("a list of messages")),
-    }
+    Call::post("/api/sms/sms-list", &fields, |r| {
+        let count = r.number("Count");
+        match r.child("Messages") {
+            Some(list) => Ok((count.unwrap_or(0), list.all("Message").map(message).collect())),
+            // An empty box may be told by its count alone.
+            None if count == Some(0) => Ok((0, Vec::new())),
+            None => Err(unexpected("a list of messages")),
+        }
+    })
+    .that(Effect::Reads)
 }
 
 /// Every message of a folder, newest first, and what the list broke off with.
@@ -203,11 +200,9 @@ fn messages(r: &Element) -> Result<Vec<Message>> {
 /// As [`Hilink::call`] where it gave nothing, or the user stopped it.
 pub fn list(hilink: &mut Hilink<'_>, folder: Folder) -> Result<(Vec<Message>, Option<Error>)> {
     let mut all: Vec<Message> = Vec::new();
-    // Of the page with most, of the box with others.
     let mut most = 0;
     for number in 1.. {
-        let counted = |r: &Element| Ok((r.number("Count").unwrap_or(0), messages(r)?));
-        let (count, page) = match hilink.call(&asked::<(usize, _)>(folder, number, counted)) {
+        let (count, page) = match hilink.call(&page(folder, number)) {
             Ok(page) => page,
             Err(e) if all.is_empty() || e.is(ErrorKind::Interrupted) => return Err(e),
             Err(e) => return Ok((all, Some(e))),

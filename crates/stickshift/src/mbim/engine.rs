@@ -15,8 +15,8 @@ pub const USUAL: Duration = Duration::from_secs(10);
 /// How long commands that talk to the SIM may take.
 pub const PATIENT: Duration = Duration::from_secs(60);
 
-/// How long a function that may not be open is listened to.
-const AT_ONCE: Duration = Duration::from_secs(2);
+/// How long a function that may not be open is listened to, time after time.
+const PATIENCE: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(6)];
 
 /// How long opening may take, and how often it is tried.
 const OPENING: Duration = Duration::from_secs(10);
@@ -89,8 +89,8 @@ impl<'l> Mbim<'l> {
     pub fn open(&mut self) -> Result<()> {
         let question = device_caps();
         // One that is open may be late with an answer.
-        for times in 1..=3 {
-            match self.exchange(&question.command, AT_ONCE * times) {
+        for time in PATIENCE {
+            match self.exchange(&question.command, time) {
                 Ok(Answer::Done(0, _)) => return Ok(()),
                 Ok(Answer::NotOpened) => return self.open_anew(),
                 Ok(Answer::Done(..)) => break,

@@ -257,9 +257,9 @@ impl Modem<'_> {
     fn send_over_web(&mut self, draft: Draft<'_>) -> Result<bool> {
         let call = web_sms::submit(draft.to, draft.text, draft.date).map_err(|e| self.assess(e))?;
         let web = self.only_web("messages")?;
-        let before = match web.call_if_known(&web_sms::send_status()) {
+        let before = match web.call(&web_sms::send_status()) {
             Err(error) if error.refusal().is_none() => return Err(self.assess(error)),
-            told => told.ok().flatten().unwrap_or_default(),
+            told => told.unwrap_or_default(),
         };
         if let Err(error) = web.call(&call) {
             let waits = code_of(&error) == Some(BUSY);
@@ -271,9 +271,7 @@ impl Modem<'_> {
         }
         match web_sms::wait_until_sent(self.only_web("messages")?, draft.to, &before) {
             Ok(true) => Ok(true),
-            Ok(false) => {
-                Ok(self.looking(|modem| modem.find_sent(draft)).is_ok_and(|seen| seen == Seen::Done))
-            }
+            Ok(false) => Ok(self.find_sent(draft).is_ok_and(|seen| seen == Seen::Done)),
             // The network's no, and not the page's. Of several parts some may have gone.
             Err(error) if error.is(ErrorKind::HilinkRefused) && error.refusal().is_none() => {
                 let parts = submit(draft.to, draft.text, draft.mark, false);
@@ -288,7 +286,7 @@ impl Modem<'_> {
     /// Looks for a message among those that were sent. That it is not there proves nothing: not every stick keeps them.
     fn find_sent(&mut self, draft: Draft<'_>) -> Result<Seen> {
         let web = self.only_web("messages")?;
-        let sent = web.call(&web_sms::page(Folder::Sent, 1))?;
+        let (_, sent) = web.call(&web_sms::page(Folder::Sent, 1))?;
         let this = |m: &web_sms::Message| {
             m.phone == draft.to
                 && m.text == draft.text

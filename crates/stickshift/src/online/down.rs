@@ -254,7 +254,7 @@ fn each(record: &mut Record, modem: &mut Modem<'_>) -> Result<(String, bool)> {
             true => words.push(back_words(&undo)),
             false => {
                 is_all = false;
-                words.push(format!("{}: the stick does not take it back", now_words(&undo, &record.apn)));
+                words.push(now_words(&undo, &record.apn) + ": the stick does not take it back");
             }
         }
         record.on_stick.remove(0);

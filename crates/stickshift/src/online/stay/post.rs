@@ -162,9 +162,11 @@ impl<'a, 'f> Post<'a, 'f> {
         (way, undo): (Way, StickUndo),
         set: &mut dyn FnMut(bool) -> Result<()>,
     ) -> Result<()> {
-        let before = self.computer.recall(&self.place)?;
+        let known = self.computer.recall(&self.place)?;
+        let is_known = known.is_some();
         let new = || Record::new(&self.place, stick.id, self.computer.boot(), way.word());
-        let mut record = before.clone().unwrap_or_else(new);
+        let mut record = known.unwrap_or_else(new);
+        let before = record.on_stick.len();
         record.note(self.computer, undo)?;
         let off = set(false);
         let is_refused = off.as_ref().is_err_and(|e| e.verdict() == Some(Verdict::Untouched));
@@ -172,9 +174,10 @@ impl<'a, 'f> Post<'a, 'f> {
         if on.is_err() && !is_refused {
             return on.map_err(|e| e.with_verdict(Verdict::Unknown));
         }
-        match before {
-            Some(before) => self.computer.keep(&before)?,
-            None => self.computer.forget(&self.place)?,
+        record.on_stick.truncate(before);
+        match is_known {
+            true => self.computer.keep(&record)?,
+            false => self.computer.forget(&self.place)?,
         }
         on
     }

@@ -282,10 +282,12 @@ fn settings(entry: &Entry, all: &mut Vec<Vec<u8>>, losses: &mut Vec<Loss>) -> Op
         [] => None,
         // usbmode sends no message beside a mode.
         [Method::StandardEject] if !to_send.is_empty() => {
-            let why =
-                "usbmode sends no message beside a mode: its commands for LUN 0 become messages before it";
+            let why = "usbmode sends no message beside a mode";
             losses.push(loss(entry, "StandardEject", why));
-            to_send.splice(..0, Method::StandardEject.commands().iter().take(2).map(|m| m.to_vec()));
+            let commands = Method::StandardEject.commands();
+            let mut all = vec![commands[0].to_vec(), commands[1].to_vec()];
+            all.append(&mut to_send);
+            to_send = all;
             p.need_response = Some(true);
             None
         }
