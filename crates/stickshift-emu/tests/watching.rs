@@ -97,6 +97,43 @@ fn a_modem_with_a_better_configuration_is_set_to_it_when_it_is_plugged_in_and_no
     assert_eq!(bus.sticks().unwrap()[0].configuration, 3);
 }
 
+/// A hub that gives too little power drops a stick when its radio starts.
+#[test]
+fn a_stick_that_leaves_again_while_its_ports_are_made_is_no_success() {
+    for comes_back in [false, true] {
+        let mut bus = VirtualBus::new();
+        bus.plug(&place(1), catalogue::virtual_stick("k3772", 1, None).unwrap());
+        let catalogue = Catalogue::builtin();
+        let mut watcher = Watcher::new(&catalogue, Duration::ZERO);
+        let mut told = Vec::new();
+        while !bus.sticks().unwrap().iter().any(|s| s.mode == Mode::Modem) {
+            assert!(bus.now() < seconds(60), "{told:?}");
+            let end = bus.now() + Duration::from_millis(1);
+            told.extend(watch_until(&mut watcher, &mut bus, end));
+        }
+        let end = bus.now() + Duration::from_millis(1);
+        told.extend(watch_until(&mut watcher, &mut bus, end));
+        bus.power(&place(1), false);
+        let end = bus.now() + Duration::from_millis(100);
+        told.extend(watch_until(&mut watcher, &mut bus, end));
+        bus.power(&place(1), comes_back);
+        let end = bus.now() + seconds(60);
+        told.extend(watch_until(&mut watcher, &mut bus, end));
+        let expected = match comes_back {
+            false => vec!["switching 1-1.1", "failed 1-1.1 disconnected"],
+            true => {
+                vec![
+                    "switching 1-1.1",
+                    "failed 1-1.1 not-switched",
+                    "switching 1-1.1",
+                    "switched 1-1.1 modem",
+                ]
+            }
+        };
+        assert_eq!(told, expected);
+    }
+}
+
 #[test]
 fn a_stick_that_falls_back_again_and_again_is_left_alone() {
     let mut bus = VirtualBus::new();

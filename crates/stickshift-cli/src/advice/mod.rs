@@ -116,7 +116,7 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
         usual = cause.to_owned();
         help = next.into();
     }
-    if tried.verb == "pin" && verdict == Verdict::Unknown {
+    if tried.verb == "pin" && verdict == Verdict::Unknown && error.has(&Detail::CodeSent) {
         help = "`stickshift pin status` shows first whether an attempt was counted".into();
     }
     if error.is(ErrorKind::FileCorrupt) && error.has(&Detail::InJournal) {

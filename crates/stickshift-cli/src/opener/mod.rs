@@ -104,7 +104,7 @@ impl Opener {
     /// # Errors
     /// `FileUnwritable` for the trace.
     pub(crate) fn web_page(&self, url: &str) -> Result<Box<dyn Bus>> {
-        self.way.get_or_init(|| (Way::Url, url.to_owned()));
+        self.way.get_or_init(|| (Way::Url, stickshift::mask::address(url)));
         self.watched(Box::new(UrlBus::new(url)))
     }
 

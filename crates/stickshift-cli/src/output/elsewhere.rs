@@ -63,6 +63,10 @@ pub(super) fn reached(text: &str, way: Way, name: &str) -> String {
         Way::Port => ("--port", by_port()),
         Way::Url => ("--url", by_url()),
     };
+    // A password in an address is masked, and such an address is refused.
+    if name.contains('*') {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for (number, piece) in text.split('`').enumerate() {
         if number > 0 {
@@ -104,6 +108,12 @@ pub(super) fn name_in(value: &mut Value, host: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_in_an_address_is_in_no_advice() {
+        let text = "`stickshift sms list` shows them";
+        assert_eq!(reached(text, Way::Url, "http://***@10.0.0.1/"), text);
+    }
 
     #[test]
     fn a_command_in_a_text_acts_on_the_stick_that_was_named() {

@@ -133,7 +133,8 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
         Err(e) if e.is(ErrorKind::PortBusy) => return Err(e.verdict_if_unset(Verdict::Untouched)),
         Err(e) => (None, Some(e)),
     };
-    let as_left = |e: Error| resumption::as_left(e, stick.mode, older.as_ref());
+    let is_touched = unreadable.is_some() || older.as_ref().is_some_and(|older| older.touched);
+    let as_left = |e: Error| resumption::as_left(e, stick.mode, is_touched);
     let mut planned = convert::plan(&mut *bus, &stick, &request, &mut session).map_err(as_left)?;
     if let Some(path) = &args.loader {
         convert::load::plan_name(path, &mut planned.plan);

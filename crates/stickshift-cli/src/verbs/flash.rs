@@ -93,25 +93,28 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
     let key = args.port.as_deref().map_or_else(|| Key::from(&place), key_of_port);
     let records: Vec<FileRecord> = files.iter().map(FirmwareFile::record).collect();
     let mut interrupted = None;
-    let mut older = None;
+    let mut is_touched = false;
     if args.resume {
         let journal = Journal::load(&folder, &key)?;
         journal.check_files(&records)?;
         resumption::plan(&journal.record, &files, None, &mut plan);
-        older = Some(journal.record.clone());
+        is_touched = journal.record.touched;
         interrupted = Some(journal);
     } else {
         match Journal::load(&folder, &key) {
             Ok(journal) => {
                 resumption::plan_anew(&journal.record, &mut plan);
-                older = Some(journal.record);
+                is_touched = journal.record.touched;
             }
             Err(e) if e.is(ErrorKind::NoJournal) => {}
             Err(e) if e.is(ErrorKind::PortBusy) => return Err(e.verdict_if_unset(Verdict::Untouched)),
-            Err(e) => resumption::plan_unreadable(&e, &mut plan),
+            Err(e) => {
+                resumption::plan_unreadable(&e, &mut plan);
+                is_touched = true;
+            }
         }
     }
-    let as_left = |e: Error| resumption::as_left(e, Mode::Download, older.as_ref());
+    let as_left = |e: Error| resumption::as_left(e, Mode::Download, is_touched);
     if !consent::agree(context, &plan, consents, args.dry_run).map_err(as_left)? {
         return Ok(());
     }
@@ -122,7 +125,7 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
     let _awake = undisturbed::awake(context);
     let mut journal = match interrupted {
         Some(journal) => journal,
-        None => Journal::begin(&folder, key, Fingerprint::default(), records)?,
+        None => Journal::begin(&folder, key, Fingerprint::default(), records).map_err(as_left)?,
     };
     context.output.flashes(bytes_left(&files, &journal));
     let flashed = flash::flash_files(&mut *bus, &place, &mut files, consents, &mut journal, &mut session)?;

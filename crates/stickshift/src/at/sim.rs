@@ -127,6 +127,8 @@ fn puk_of_simcom(numbers: &[&str]) -> Option<u8> {
     match (a.min(b), a.max(b)) {
         (0..=3, more @ 4..) => Some(more),
         (0..=2, 0..=2) if a != b => None,
+        // A PUK that loses its third try leaves the same lesser number.
+        (2, 3) => None,
         (less, _) => Some(less),
     }
 }

@@ -466,16 +466,24 @@ impl Dialogue<'_, '_> {
         if plainly_accepted {
             return Ok(Start::Accepted);
         }
-        let answer = match Answer::of(answer) {
-            // Accepted and refused: one of the two is of something else.
-            Answer::Accepted => Answer::Refused,
-            other => other,
+        let answer = Answer::of(answer);
+        // Accepted and refused: one of the two is of something else.
+        let is_mixed = match answer {
+            Answer::Accepted => true,
+            Answer::Refused => {
+                let more = self.link.drain(QUIET, NEVER_QUIET).map_err(|e| self.at(e, position))?;
+                more.contains(&ACCEPTED)
+            }
+            _ => false,
         };
+        let answer = if is_mixed { Answer::Refused } else { answer };
         let error = self.failure(&answer, position);
         if !matches!(answer, Answer::Refused) {
             return Err(Trouble::Restart(error));
         }
-        self.start_unseen = unseen_before;
+        if !is_mixed {
+            self.start_unseen = unseen_before;
+        }
         // All of its bytes were accepted: a damaged tail is refused once, and one that the boot ROM will not start each time.
         self.starts_refused += 1;
         let error = error.detail(Detail::StartRefused);

@@ -301,7 +301,10 @@ impl Journal {
             Ok(older) => older.touched,
             Err(e) if e.is(ErrorKind::NoJournal) => false,
             Err(_) => {
-                let _ = fs::rename(&path, path.with_extension("unreadable"));
+                // It stays in place until the new one is there.
+                let aside = path.with_extension("unreadable");
+                let _ = fs::remove_file(&aside);
+                let _ = fs::hard_link(&path, &aside).or_else(|_| fs::copy(&path, &aside).map(drop));
                 true
             }
         } && stick == Fingerprint::default();

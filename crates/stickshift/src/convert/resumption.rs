@@ -67,11 +67,10 @@ pub(super) fn fingerprint(identity: &Identity, secret: &Secret) -> Fingerprint {
     }
 }
 
-/// The error of a run that sent nothing yet, on a stick in `mode` of which an interrupted run is recorded: what that one began is not undone
+/// The error of a run that sent nothing yet, on a stick in `mode` that an interrupted run may have written to: what that one began is not undone
 /// by it. A stick that runs firmware is in the middle of nothing.
-pub fn as_left(error: Error, mode: Mode, record: Option<&Record>) -> Error {
-    let in_the_middle =
-        matches!(mode, Mode::BootRom | Mode::Download) && record.is_some_and(|record| record.touched);
+pub fn as_left(error: Error, mode: Mode, is_touched: bool) -> Error {
+    let in_the_middle = is_touched && matches!(mode, Mode::BootRom | Mode::Download);
     match error.verdict() {
         Some(Verdict::Untouched) | None if in_the_middle && !error.is(ErrorKind::JournalMismatch) => error
             .with("place-shows", mode.code())
@@ -236,18 +235,14 @@ mod tests {
 
     #[test]
     fn a_run_that_sent_nothing_leaves_the_stick_as_the_one_before_did() {
-        let folder = tempfile::tempdir().unwrap();
-        let files = [main_firmware("21.180", 3), web_ui(3)];
-        let mut older = journal(folder.path(), &files, [1, 0]).record;
-        let declined = |mode, older: &Record| {
+        let declined = |mode, is_touched| {
             let error = Error::new(ErrorKind::ConsentNeeded, "x").with_verdict(Verdict::Untouched);
-            as_left(error, mode, Some(older)).verdict()
+            as_left(error, mode, is_touched).verdict()
         };
-        assert_eq!(declined(Mode::BootRom, &older), Some(Verdict::Untouched));
-        older.touched = true;
-        assert_eq!(declined(Mode::BootRom, &older), Some(Verdict::Recoverable));
-        assert_eq!(declined(Mode::Download, &older), Some(Verdict::Recoverable));
-        assert_eq!(declined(Mode::Hilink, &older), Some(Verdict::Untouched));
+        assert_eq!(declined(Mode::BootRom, false), Some(Verdict::Untouched));
+        assert_eq!(declined(Mode::BootRom, true), Some(Verdict::Recoverable));
+        assert_eq!(declined(Mode::Download, true), Some(Verdict::Recoverable));
+        assert_eq!(declined(Mode::Hilink, true), Some(Verdict::Untouched));
     }
 
     #[test]

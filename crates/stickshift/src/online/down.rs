@@ -264,10 +264,11 @@ fn each(record: &mut Record, modem: &mut Modem<'_>) -> Result<(String, bool)> {
 
 /// Whether the stick took it.
 fn one(modem: &mut Modem<'_>, undo: &StickUndo) -> Result<bool> {
-    if let StickUndo::Context { .. } = undo {
-        return modem.at().map_or(Ok(true), |at| define(at, undo));
+    match (undo, modem.at()) {
+        (StickUndo::Context { .. }, Some(at)) => define(at, undo),
+        (StickUndo::HangUp { .. }, Some(at)) => ncm::end(at),
+        _ => other(modem, undo).map(|()| true),
     }
-    other(modem, undo).map(|()| true)
 }
 
 fn other(modem: &mut Modem<'_>, undo: &StickUndo) -> Result<()> {
@@ -292,7 +293,6 @@ fn other(modem: &mut Modem<'_>, undo: &StickUndo) -> Result<()> {
     }
     let Some(at) = modem.at() else { return Ok(()) };
     match undo {
-        StickUndo::HangUp { .. } => ncm::end(at),
         StickUndo::Radio { on } => at.run(&network::set_radio(*on)),
         _ => Ok(()),
     }

@@ -161,11 +161,14 @@ fn await_ports(
     session: &mut Session<'_>,
 ) -> Result<()> {
     let mut quiet = bus.now() + SETTLED_AFTER;
+    let mut is_away = false;
     let waited = until(bus, session, |bus| {
         let now = bus.now();
         let stick = bus.device(&expectation.place)?;
         expectation.see_address(bus.address(&expectation.place)?);
-        match expectation.assess(stick.as_ref(), now) {
+        let assessment = expectation.assess(stick.as_ref(), now);
+        is_away = !matches!(assessment, Assessment::Switched(_));
+        match assessment {
             Assessment::Switched(seen) => {
                 if seen.stick != switched.stick {
                     quiet = now + SETTLED_AFTER;
@@ -180,6 +183,7 @@ fn await_ports(
         Ok(if over { Look::Done(Ok(())) } else { Look::Again(latest) })
     });
     match waited {
+        Err(e) if is_away => Err(e.with_verdict(Verdict::Unknown)),
         Err(e) if e.is(ErrorKind::Interrupted) => Ok(()),
         // It is switched, whatever the bus tells of its ports.
         waited => waited.map_err(|e| e.verdict_if_unset(Verdict::Done))?,

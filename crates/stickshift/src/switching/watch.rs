@@ -220,7 +220,13 @@ enum Phase {
         until: Moment,
     },
     /// It switched, and its drivers may still be making ports.
-    Settling { from: UsbId, to: Box<Switched>, until: Moment },
+    Settling {
+        from: UsbId,
+        to: Box<Switched>,
+        until: Moment,
+        /// What was expected of its message; none where its web server switched it.
+        expectation: Option<Box<Expectation>>,
+    },
 }
 
 impl PlaceState {
@@ -248,45 +254,56 @@ impl PlaceState {
         let Phase::Expected { expectation, until } = &mut self.phase else { return };
         let from = expectation.before.id;
         expectation.see_address(address);
-        self.phase = match expectation.assess(stick, now) {
-            Assessment::Pending(latest) => {
-                *until = latest;
-                return;
-            }
+        match expectation.assess(stick, now) {
+            Assessment::Pending(latest) => *until = latest,
             Assessment::Switched(to) => {
-                Phase::Settling { from, to: Box::new(to), until: now + SETTLED_AFTER }
+                if let Phase::Expected { expectation, .. } = std::mem::take(&mut self.phase) {
+                    let (to, until) = (Box::new(to), now + SETTLED_AFTER);
+                    self.phase = Phase::Settling { from, to, until, expectation: Some(expectation) };
+                }
             }
             Assessment::Failed(error) => {
                 news(News::Failed { place: place.clone(), error });
-                Phase::Idle
+                self.phase = Phase::Idle;
             }
-        };
+        }
     }
 
-    /// Waits for the ports of a stick that switched, and tells of it when they are there.
-    fn settle(&mut self, stick: Option<&Stick>, now: Moment, news: &mut dyn FnMut(News)) {
-        let Phase::Settling { from, to, until } = &mut self.phase else { return };
-        let Some(stick) = stick.filter(|stick| stick.mode != Mode::Cdrom) else {
-            let error = Error::new(
-                ErrorKind::Disconnected,
-                "the stick switched, and left again while its ports were made",
-            )
-            .with("place", &to.stick.place)
-            .with("id", to.stick.id)
-            .with_verdict(Verdict::Unknown);
-            news(News::Failed { place: to.stick.place.clone(), error });
-            self.phase = Phase::Idle;
-            return;
+    /// Waits for the ports of a stick that switched, and tells of it when they are there. One that leaves again meanwhile has to come back.
+    fn settle(
+        &mut self,
+        stick: Option<&Stick>,
+        address: Option<u32>,
+        now: Moment,
+        news: &mut dyn FnMut(News),
+    ) {
+        let Phase::Settling { from, to, until, expectation } = &mut self.phase else { return };
+        let assessment = match expectation {
+            Some(expectation) => {
+                expectation.see_address(address);
+                expectation.assess(stick, now)
+            }
+            // Its web server switched it.
+            None => match stick.filter(|stick| is_configured(stick) && stick.mode != Mode::Cdrom) {
+                Some(stick) => Assessment::Switched(Switched { stick: stick.clone(), ..(**to).clone() }),
+                None if now < *until => Assessment::Pending(*until),
+                None => Assessment::Failed(left_again(&to.stick)),
+            },
         };
-        let same = Appearance::of(stick) == Appearance::of(&to.stick);
-        if *stick != to.stick {
-            to.stick = stick.clone();
+        let seen = match assessment {
+            Assessment::Switched(seen) => seen,
+            Assessment::Pending(latest) => return *until = latest,
+            Assessment::Failed(error) => {
+                news(News::Failed { place: to.stick.place.clone(), error });
+                return self.phase = Phase::Idle;
+            }
+        };
+        if seen.stick != to.stick {
+            **to = seen;
             *until = now + SETTLED_AFTER;
         }
-        if !same || ports_are_made(stick) || now >= *until {
-            if same {
-                self.guard.works(now);
-            }
+        if ports_are_made(&to.stick) || now >= *until {
+            self.guard.works(now);
             news(News::Switched { from: *from, to: (**to).clone() });
             self.phase = Phase::Idle;
         }
@@ -377,7 +394,8 @@ impl PlaceState {
         match result {
             Ok(Outcome::Switched(now_is)) => {
                 let to = Box::new(Switched { stick: *now_is, expected: true });
-                self.phase = Phase::Settling { from: stick.id, to, until: now + SETTLED_AFTER };
+                let until = now + SETTLED_AFTER;
+                self.phase = Phase::Settling { from: stick.id, to, until, expectation: None };
                 Ok(())
             }
             Ok(Outcome::Sent(sent)) => {
@@ -411,6 +429,13 @@ impl PlaceState {
             }
         }
     }
+}
+
+fn left_again(stick: &Stick) -> Error {
+    Error::new(ErrorKind::Disconnected, "the stick switched, and left again while its ports were made")
+        .with("place", &stick.place)
+        .with("id", stick.id)
+        .with_verdict(Verdict::Unknown)
 }
 
 /// Watches one bus.
@@ -469,7 +494,7 @@ impl<'a> Watcher<'a> {
             let address =
                 if matches!(state.phase, Phase::Expected { .. }) { bus.address(place)? } else { None };
             state.assess(place, stick, address, now, news);
-            state.settle(stick, now, news);
+            state.settle(stick, address, now, news);
             state.notice(stick.is_some(), now);
         }
         self.places.retain(|(_, state)| !state.is_forgotten(now));

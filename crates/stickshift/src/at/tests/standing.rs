@@ -104,6 +104,8 @@ fn the_tries_of_a_puk_are_told_from_those_of_a_pin2() {
         ("0,0,3,10", Some(0)),
         ("0,2,1,10", None),
         ("0,2,2,10", Some(2)),
+        ("0,2,3,10", None),
+        ("0,3,2,10", None),
         ("0,7,9,10", Some(7)),
         ("0,3", None),
     ] {

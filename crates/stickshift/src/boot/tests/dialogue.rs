@@ -29,6 +29,8 @@ enum Fault {
     Garbled,
     /// The answer comes twice.
     Twice,
+    /// It is acted upon, refused and accepted.
+    Both,
     /// The answer comes 5 s later.
     Late,
     /// The stick leaves before it.
@@ -146,6 +148,7 @@ impl ByteLink for Rom {
             Some(Fault::Mute) => {}
             Some(Fault::Gone) => self.gone = true,
             Some(Fault::Hang) => self.hangs = true,
+            Some(Fault::Both) => self.answers.extend([(self.now, 0x55), (self.now, good)]),
             Some(Fault::Lie) => self.answers.push_back((self.now, 0x55)),
             Some(Fault::Garbled) => self.answers.push_back((self.now, 0x2a)),
             Some(Fault::Late) => self.answers.push_back((self.now + Duration::from_secs(5), good)),

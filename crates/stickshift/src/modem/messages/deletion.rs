@@ -71,7 +71,7 @@ impl Modem<'_> {
         let Ok(now) = self.looking(|modem| modem.messages()) else { return Ok(unseen) };
         let left = deletion.left(&now);
         if left.is_empty() || !matches!(deletion.seen(&now), Seen::Untouched | Seen::Other(_)) {
-            return self.confirmed(deletion, &now);
+            return self.confirmed(deletion, &now, false);
         }
         let mut accepted = 0;
         if let Err(error) = self.delete_places(&left, &mut accepted) {
@@ -82,17 +82,17 @@ impl Modem<'_> {
             return Ok(Deleted::default());
         }
         let Ok(now) = self.looking(|modem| modem.messages()) else { return Ok(unseen) };
-        self.confirmed(deletion, &now)
+        self.confirmed(deletion, &now, true)
     }
 
-    fn confirmed(&mut self, deletion: &Deletion, now: &MessageList) -> Result<Deleted> {
+    fn confirmed(&mut self, deletion: &Deletion, now: &MessageList, is_second: bool) -> Result<Deleted> {
         if let Some(lost) = deletion.lost(now) {
             let what = "the stick accepted a deletion, but its message list does not show it";
             let error = Error::new(ErrorKind::UnexpectedAnswer, what).with("lost", lost);
             self.after_trouble(error, |modem| Ok(deletion.seen(&modem.messages()?)))?;
         }
         let listed = deletion.still_listed(now);
-        if !listed.is_empty() {
+        if is_second && !listed.is_empty() {
             self.stand(self.standing().in_doubt());
             let what = format!("the stick says twice that it deleted {listed}, and still lists it");
             let cause = Error::new(ErrorKind::UnexpectedAnswer, "the message is still in its list");
@@ -104,7 +104,7 @@ impl Modem<'_> {
                 _ => error.with_verdict(Verdict::Unknown),
             });
         }
-        Ok(Deleted { unseen: deletion.seen(now) == Seen::Nothing })
+        Ok(Deleted { unseen: !listed.is_empty() || deletion.seen(now) == Seen::Nothing })
     }
 
     fn delete_places(&mut self, places: &[Place], accepted: &mut usize) -> Result<()> {

@@ -207,22 +207,26 @@ pub(in crate::online) fn hang_up(at: &mut At<'_>) -> Result<()> {
     }
 }
 
-/// Ends a connection, and sees that a refusal means that there is none: a command that was spoilt on its way is refused, too.
-pub(in crate::online) fn end(at: &mut At<'_>) -> Result<()> {
+/// Ends a connection, and sees that a refusal means that there is none: a command that was spoilt on its way is refused, too. `false` where the stick
+/// refuses each way and does not tell: many keep their last bearer.
+pub(in crate::online) fn end(at: &mut At<'_>) -> Result<bool> {
     for is_last in [false, true] {
         let error = match at.run(&data::hang_up(CONTEXT)) {
             Err(e) if e.is(ErrorKind::AtRefused) => e,
-            other => return other,
+            other => return other.map(|()| true),
         };
         match twice(|| at.run_if_known(&data::ndis_states()))?.unwrap_or_default().as_slice() {
             // It does not tell, and may have been dialled by the standard's command.
-            [] => return at.run(&data::deactivate(CONTEXT)),
+            [] => match at.run(&data::deactivate(CONTEXT)) {
+                Err(e) if e.is(ErrorKind::AtRefused) => return Ok(false),
+                other => return other.map(|()| true),
+            },
             states if states.iter().all(|s| s.state == LinkState::Down) => break,
             _ if is_last => return Err(error),
             _ => {}
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Asks how the connection stands until it is up, at each report and from time to time. Reports only tell a cause: the answer is the truth.

@@ -95,7 +95,11 @@ proto_stickshift_teardown() {
 	[ -n "$place" ] || place="$(cat "${STICKSHIFT_RUN:-/var/run}/stickshift.$interface" 2>/dev/null)"
 	proto_kill_command "$interface"
 	# netifd gives it five seconds.
-	stickshift online down --quiet ${place:+-- "$place"} </dev/null && rm -f "${STICKSHIFT_RUN:-/var/run}/stickshift.$interface"
+	stickshift online down --quiet ${place:+-- "$place"} </dev/null
+	# 6: the stick keeps something of it, and nothing is left to take back.
+	case $? in
+	0 | 6) rm -f "${STICKSHIFT_RUN:-/var/run}/stickshift.$interface" ;;
+	esac
 	proto_init_update "*" 0
 	proto_send_update "$interface"
 }

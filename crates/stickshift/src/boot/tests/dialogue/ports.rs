@@ -124,6 +124,16 @@ fn a_failure_after_the_last_tail_says_that_the_loader_may_run() {
     assert!(failures > 2, "{failures}");
 }
 
+/// Acceptance and refusal in one answer: either may be that of the tail.
+#[test]
+fn a_tail_that_was_accepted_and_refused_may_have_started_the_loader() {
+    let rom = Rom { keeps_port: true, ..Rom::with(LAST, Fault::Both) };
+    let cancel = Cancel::new();
+    let mut link = Cancelling { rom, cancel: cancel.clone(), stop_after: SMALL_PACKETS };
+    let error = download(&mut link, &small(), &mut Session::new(|_| {}, cancel)).unwrap_err();
+    assert!(error.is(ErrorKind::Interrupted) && error.has(&Detail::StartUnseen), "{error:?}");
+}
+
 /// Asks to stop as soon as so many packets were written.
 struct Cancelling {
     rom: Rom,
