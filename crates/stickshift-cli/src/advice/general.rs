@@ -75,11 +75,9 @@ pub(super) fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             "download it again; a file that fails its checks is never sent to a stick",
             REFUSED,
         ),
-        ErrorKind::FileTooLarge => (
-            "no real file of its kind is that large",
-            "it is damaged, malicious or another file than you mean",
-            REFUSED,
-        ),
+        ErrorKind::FileTooLarge => {
+            ("no real file of its kind is that large", "it is damaged or another file than you mean", REFUSED)
+        }
         ErrorKind::NoStick => (
             "no modem is connected, or none is in this mode",
             "plug the stick in and wait ten seconds; `stickshift list` shows what is connected; try another USB port without a hub",
@@ -106,7 +104,7 @@ pub(super) fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             NO_ACCESS,
         ),
         ErrorKind::WrongInterface => (
-            "most often the stick is already switched; else its storage is another interface",
+            "most often it is already switched; else its storage is another interface",
             "`stickshift list` shows its mode; Interface in a profile names the interface",
             REFUSED,
         ),

@@ -116,8 +116,8 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
         usual = cause.to_owned();
         help = next.into();
     }
-    if tried.verb == "pin" && verdict == Verdict::Unknown && error.has(&Detail::CodeSent) {
-        help = "`stickshift pin status` shows first whether an attempt was counted".into();
+    if verdict == Verdict::Unknown && error.has(&Detail::CodeSent) {
+        help = "`stickshift pin status` shows how many attempts are left".into();
     }
     if error.is(ErrorKind::FileCorrupt) && error.has(&Detail::InJournal) {
         usual = "the journal of the interrupted run is damaged, or another version wrote it".to_owned();

@@ -200,7 +200,7 @@ pub(crate) const ROWS: &[Row] = &[
     any(
         &["sms"],
         Kind::Unsupported,
-        "messages as they are stored come over AT and MBIM, not over a web interface",
+        "no web interface has messages as they are stored",
         "`stickshift sms list` and `sms read NUMBER` show them",
     ),
     any(

@@ -167,9 +167,7 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
         recipe.notes.push(format!("{} is a guess by ids: --data names another way", data.code()));
     }
     if entries.is_empty() && seen.is_none() && Data::of_id(id).is_none() {
-        recipe.notes.push(format!(
-            "no profile switches {id}: if it shows a CD-ROM first, `stickshift learn` makes one"
-        ));
+        recipe.notes.push(format!("no profile switches {id}: `stickshift learn` makes one"));
     }
     if dialler == Dialler::Stickshift {
         let file = |(path, text, executable): (&str, &str, bool)| RouterFile {

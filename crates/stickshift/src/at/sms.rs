@@ -62,9 +62,9 @@ pub fn pdu_mode() -> Command<()> {
 /// As [`At::run`]; a modem without PDUs cannot be used.
 pub(crate) fn use_pdus(at: &mut At<'_>) -> Result<()> {
     at.run(&pdu_mode()).map_err(|e| match e.kind() {
-        ErrorKind::AtRefused => e.detail(Detail::NextStep(
-            "this modem has no PDU mode, which messages need: put the SIM into another stick",
-        )),
+        ErrorKind::AtRefused => {
+            e.detail(Detail::NextStep("this modem has no PDU mode: put the SIM into another stick"))
+        }
         _ => e,
     })
 }

@@ -163,7 +163,7 @@ impl<'l> Modem<'l> {
     pub fn tell_opening(&self, session: &mut Session<'_>) -> bool {
         let is_anew = matches!(&self.way, Way::Mbim(mbim) if mbim.standing().has_changed());
         if is_anew {
-            let text = "MBIM stayed silent and was opened anew: that ends the connections of other programs";
+            let text = "MBIM was silent and was opened anew: other programs lost their connections";
             session.warn(OPENED_ANEW, text.to_owned());
         }
         is_anew

@@ -496,7 +496,7 @@ impl Modem<'_> {
             let now = modem.only_web("networks")?.call(&net::selection())?;
             Ok(match is_it(&now) {
                 true if refused && !is_there(modem) => {
-                    Seen::Other("it is chosen, and the stick is not on it".to_owned())
+                    Seen::Other("the stick accepted the choice of a network and is not on it".to_owned())
                 }
                 true => Seen::Done,
                 // After trouble it may have been so before.

@@ -264,8 +264,7 @@ const BLOCKED: &str =
 /// What is left after the last try of the PUK.
 const DEAD: &str = "the SIM cannot be used any more: the operator replaces it";
 
-const NOT_ASKED_FOR: &str =
-    "a PIN can be changed only while it is asked for: run `stickshift pin enable` first";
+const NOT_ASKED_FOR: &str = "`stickshift pin enable` first: only a PIN that is asked for can be changed";
 
 const WRONG: &str = "a try of the code was counted";
 

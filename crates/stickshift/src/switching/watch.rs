@@ -432,9 +432,8 @@ impl PlaceState {
 }
 
 fn left_again(stick: &Stick) -> Error {
-    Error::new(ErrorKind::Disconnected, "the stick switched, and left again while its ports were made")
+    Error::new(ErrorKind::Disconnected, "the stick disconnected and did not come back")
         .with("place", &stick.place)
-        .with("id", stick.id)
         .with_verdict(Verdict::Unknown)
 }
 

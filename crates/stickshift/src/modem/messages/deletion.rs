@@ -96,7 +96,7 @@ impl Modem<'_> {
             self.stand(self.standing().in_doubt());
             let what = format!("the stick says twice that it deleted {listed}, and still lists it");
             let cause = Error::new(ErrorKind::UnexpectedAnswer, "the message is still in its list");
-            let next = "replug the stick and look again; a SIM may be worn out";
+            let next = "replug the stick and look again";
             let error = Error::new(ErrorKind::UnexpectedAnswer, what).because(cause);
             let error = error.detail(Detail::NextStep(next));
             return Err(match deletion.seen(now) {

@@ -280,7 +280,8 @@ fn settings(entry: &Entry, all: &mut Vec<Vec<u8>>, losses: &mut Vec<Loss>) -> Op
         [] if p.mbim == Some(true) => Some("MBIM"),
         [] if p.pantech.is_some_and(|n| n > 0) => Some("Pantech"),
         [] => None,
-        // usbmode sends no message beside a mode.
+        // usbmode sends no message beside a mode. A router's build has no room for this: there the message is lost.
+        #[cfg(feature = "formats")]
         [Method::StandardEject] if !to_send.is_empty() => {
             let why = "usbmode sends no message beside a mode";
             losses.push(loss(entry, "StandardEject", why));
@@ -353,6 +354,7 @@ fn settings(entry: &Entry, all: &mut Vec<Vec<u8>>, losses: &mut Vec<Loss>) -> Op
             ),
             "message" if mode.is_some() => loss(entry, "message", "usbmode sends no message beside a mode"),
             // All are sent; a profile has room for three.
+            #[cfg(feature = "formats")]
             "message" if methods[..] == [Method::StandardEject] => continue,
             "no-mbim-check" => loss(entry, "NoMBIMCheck", "usbmode never checks for MBIM"),
             "pantech-mode" if entry.parameters.pantech == Some(0) => {
