@@ -487,7 +487,7 @@ impl Journal {
 
 fn unreadable(error: io::Error, path: &Path, key: &Key) -> Error {
     match error.kind() {
-        io::ErrorKind::NotFound => {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             Error::new(ErrorKind::NoJournal, format!("no interrupted work is recorded for {}", key.text()))
         }
         _ => Error::new(ErrorKind::FileUnreadable, format!("cannot read {}", path.display())).because(error),
