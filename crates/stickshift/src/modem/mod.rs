@@ -40,6 +40,7 @@ mod codes;
 mod connection;
 mod gather;
 pub mod identity;
+mod locks;
 mod look;
 mod messages;
 mod network;
@@ -64,6 +65,8 @@ pub use codes::{CodeAnswer, CodeForm, check_code};
 pub use connection::{ConnectionStatus, DialProfile, DialProfiles};
 pub use gather::Untold;
 pub use identity::Identity;
+#[cfg(feature = "online")]
+pub(crate) use locks::locked;
 pub use messages::{
     DataContent, Deleted, DeliveryReport, Draft, EntryKind, MessageId, MessageList, Place, ShortMessage,
     SkippedStore, Submission,
@@ -71,8 +74,6 @@ pub use messages::{
 pub use network::{HeardNetwork, RadioSettings};
 pub use ports::{ChosenPorts, PortSettings, PortsWanted};
 pub use signal::Reception;
-#[cfg(feature = "online")]
-pub(crate) use sim::locked;
 pub use sim::{LastTry, PinUse, SimCondition, SimStatus};
 pub use typed::{is_emergency_call, may_be_posted, may_be_sent, what_follows};
 pub use web::Login;

@@ -72,16 +72,7 @@ pub fn down(
         session.step("stick", "the stick is put back");
         record.on_computer = still_there(&record, &computer.boot());
         record.boot = computer.boot();
-        let mut run = Run {
-            bus,
-            computer,
-            session,
-            wanted: &wanted,
-            stick,
-            record,
-            pin_entered: false,
-            opened_anew: false,
-        };
+        let mut run = Run::new(bus, computer, session, &wanted, stick, record);
         by_web = Some(of_stick(&mut run, login.as_ref()));
         record = run.record;
     }
@@ -108,16 +99,7 @@ pub fn down(
     if !record.on_stick.is_empty() {
         session.step("stick", "the stick is put back");
     }
-    let mut run = Run {
-        bus,
-        computer,
-        session,
-        wanted: &wanted,
-        stick,
-        record,
-        pin_entered: false,
-        opened_anew: false,
-    };
+    let mut run = Run::new(bus, computer, session, &wanted, stick, record);
     let (now, is_all) = of_stick(&mut run, login.as_ref())?;
     taken.stick.push(now);
     taken.left_changed = !is_all;

@@ -22,7 +22,19 @@ pub(super) struct Run<'a, 's> {
     pub(super) opened_anew: bool,
 }
 
-impl Run<'_, '_> {
+impl<'a, 's> Run<'a, 's> {
+    /// Nothing was done with the SIM or the function yet.
+    pub(super) fn new(
+        bus: &'a mut dyn Bus,
+        computer: &'a mut dyn Computer,
+        session: &'a mut Session<'s>,
+        wanted: &'a Wanted,
+        stick: Stick,
+        record: Record,
+    ) -> Run<'a, 's> {
+        Run { bus, computer, session, wanted, stick, record, pin_entered: false, opened_anew: false }
+    }
+
     pub(super) fn place(&self) -> &Place {
         &self.stick.place
     }

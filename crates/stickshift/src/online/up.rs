@@ -82,8 +82,7 @@ pub fn up(
         }
     }
     has_room(computer, &stick, wanted).map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
-    let mut run =
-        Run { bus, computer, session, wanted, stick, record, pin_entered: false, opened_anew: false };
+    let mut run = Run::new(bus, computer, session, wanted, stick, record);
     steps(&mut run, way, access).map_err(|error| put_back(run, error, access))
 }
 
