@@ -75,9 +75,14 @@ impl Command {
     }
 }
 
+/// The options of a command that talks to a stick, and others behind them.
+macro_rules! talk {
+    ($($more:literal),*) => { &["stick=", "user=", "allow-weak-login", $($more),*] };
+}
+
 const STICK: &[&str] = &["stick="];
-const TALK: &[&str] = &["stick=", "user=", "allow-weak-login"];
-const PIN: &[&str] = &["stick=", "user=", "allow-weak-login", "spend-last-try"];
+const TALK: &[&str] = talk!();
+const PIN: &[&str] = talk!("spend-last-try");
 /// Options of commands that read, which whoever may only look may not use: they show identities in full, spend tries of a login, or change
 /// something.
 const FOR_OWNERS: [&str; 5] = ["unmasked", "allow-weak-login", "user", "use", "delete"];
@@ -85,14 +90,14 @@ const FOR_OWNERS: [&str; 5] = ["unmasked", "allow-weak-login", "user", "use", "d
 static COMMANDS: &[Command] = &[
     reads("list", &[]),
     reads("doctor", &[]),
-    reads("identify", &["stick=", "user=", "allow-weak-login", "unmasked"]),
+    reads("identify", talk!("unmasked")),
     reads("signal", TALK),
     reads("sms list", TALK),
     reads("sms read", TALK).with(Words::Own),
     reads("sms raw", TALK).with(Words::Own),
     changes("sms send", TALK).with(Words::Own),
     changes("sms delete", TALK).with(Words::Own),
-    changes("ussd", &["stick=", "user=", "allow-weak-login", "coding="]).with(Words::Sent),
+    changes("ussd", talk!("coding=")).with(Words::Sent),
     changes("at", &["stick=", "timeout="]).with(Words::Sent),
     reads("pin status", TALK),
     changes("pin enter", PIN),
@@ -101,27 +106,28 @@ static COMMANDS: &[Command] = &[
     changes("pin disable", PIN),
     changes("pin unblock", PIN),
     reads("network show", TALK),
-    changes("network set", &["stick=", "user=", "allow-weak-login", "mode=", "lte=", "other=", "roaming="]),
+    changes("network set", talk!("mode=", "lte=", "other=", "roaming=")),
     changes("network scan", TALK),
     changes("network use", TALK).with(Words::Own),
     reads("ports show", STICK),
     changes("ports set", &["stick=", "cdrom-first"]).with(Words::Own),
-    reads("hilink info", &["stick=", "user=", "allow-weak-login", "unmasked"]),
+    reads("hilink info", talk!("unmasked")),
     reads("hilink status", TALK),
     reads("hilink signal", TALK),
     reads("hilink traffic", TALK),
     changes("hilink connect", TALK),
     changes("hilink disconnect", TALK),
-    reads("hilink profile", &["stick=", "user=", "allow-weak-login", "use=", "delete="]),
+    reads("hilink profile", talk!("use=", "delete=")),
     changes("hilink reboot", TALK),
-    changes("hilink mode", &["stick=", "user=", "allow-weak-login", "cgi"]).with(Words::Own),
+    changes("hilink mode", talk!("cgi")).with(Words::Own),
     reads("hilink updates", TALK).with(Words::Changes),
-    changes("hilink raw", &["stick=", "user=", "allow-weak-login", "@post", "unmasked"]).with(Words::Own),
-    reads("online status", &[]),
-    reads("online apn", STICK),
+    changes("hilink raw", talk!("@post", "unmasked")).with(Words::Own),
+    reads("online status", STICK),
+    reads("online apn", TALK),
     changes(
         "online up",
         &[
+            "stick=",
             "apn=",
             "user=",
             "auth=",
@@ -136,7 +142,7 @@ static COMMANDS: &[Command] = &[
             "web-user=",
         ],
     ),
-    changes("online down", &["web-user="]),
+    changes("online down", &["stick=", "web-user="]),
     changes(
         "switch",
         &[

@@ -503,6 +503,10 @@ mod tests {
             let mut known: Vec<&str> = inner.get_arguments().filter_map(|a| a.get_long()).collect();
             let outer = line.find_subcommand(first).unwrap();
             known.extend(outer.get_arguments().filter_map(|a| a.get_long()));
+            let is_named = known.contains(&"stick");
+            assert_eq!(is_named, command.options.contains(&"stick="), "{} and --stick", command.verb);
+            let logs_in = known.contains(&"user") && known.contains(&"allow-weak-login");
+            assert!(!logs_in || command.options.contains(&"allow-weak-login"), "{}", command.verb);
             for option in command.options {
                 let name = option.trim_start_matches('@').trim_end_matches('=');
                 let is_known = known.contains(&name) || name == "consents";
