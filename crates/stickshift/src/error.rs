@@ -3,7 +3,8 @@
 //! An [`Error`] has a stable [`ErrorKind`] and typed [`Detail`]s to branch on, a sentence and facts for people, and, where whoever
 //! failed could tell, the [`Verdict`]: what state the stick is in now. An error is born without a verdict, and nothing in the library
 //! turns a missing one into a claim: the front end resolves it from what was written to sticks ([`link::Ledger`](crate::link::Ledger)).
-//! Advice (which command helps) is added by the front end, one text per kind.
+//! The usual cause and help for a kind are added by the front end; a next step that follows from what was found is stated with the failure
+//! ([`Detail::NextStep`]).
 //!
 //! ```
 //! use stickshift::error::{Detail, Error, ErrorKind, Verdict};
@@ -381,8 +382,7 @@ impl Error {
         self.0.details.iter().find_map(pick)
     }
 
-    /// The value of the fact `name`, for tests of what people are told. Code that decides asks for a [`Detail`]: a test of the sources
-    /// holds it to that.
+    /// The value of the fact `name`, for texts and tests. Code that branches asks for a [`Detail`]; a fact it asks only whether it was told.
     pub fn fact(&self, name: &str) -> Option<&str> {
         self.0.facts.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str())
     }

@@ -1,5 +1,5 @@
-//! The plan: what will be done to a stick, why it fits, and what is dangerous about it. Shown before the first byte is sent; the dry run,
-//! the question, the journal and the web page all show this one.
+//! The plan: what will be done to a stick, why it fits, and what is dangerous about it. Shown before the first byte is sent: the dry run,
+//! the question and the web page show this one.
 //!
 //! ```
 //! use stickshift::plan::{Consent, Consents, Objection, Plan};
