@@ -1,4 +1,4 @@
-//! What was thought of for each pair of a verb and a kind of error: a cause and a help of its own, or that the general ones of the kind fit.
+//! Causes and helps for pairs of a verb and a kind of error, where the general ones of the kind do not fit.
 //!
 //! An error that states more (a code, a holder, a next step) is told by that first.
 
@@ -35,15 +35,13 @@ pub(crate) fn row(verb: &str, way: Way, kind: Kind) -> Option<&'static Row> {
     of(Some(way)).or_else(|| of(None))
 }
 
-/// Verbs that talk to a stick over AT or its web interface.
-pub(super) const WEB: &[&str] = &["hilink", "identify", "network", "pin", "signal", "sms", "ussd"];
-/// The same, and those that talk over AT alone.
+/// Verbs that talk to a stick: two over AT alone, one over its web interface alone, the others over both and MBIM.
 pub(super) const TALK: &[&str] =
-    &["at", "hilink", "identify", "network", "pin", "ports", "signal", "sms", "ussd"];
-/// Verbs that talk over a port that was named.
-pub(super) const BY_PORT: &[&str] = &["at", "identify", "network", "pin", "ports", "signal", "sms", "ussd"];
-/// Verbs that name the stick with `--stick`.
-const NAMED: &[&str] = &["at", "hilink", "network", "pin", "ports", "signal", "sms", "ussd"];
+    &["at", "ports", "identify", "network", "pin", "signal", "sms", "ussd", "hilink"];
+/// Those of them that take the address of a web interface.
+pub(super) const WEB: &[&str] = TALK.split_at(2).1;
+/// Those that take a serial port.
+pub(super) const BY_PORT: &[&str] = TALK.split_at(TALK.len() - 1).0;
 /// Verbs that change what a stick is.
 pub(super) const CHANGE: &[&str] = &["switch", "load", "flash", "convert"];
 /// Those of them that write to its flash or memory.
@@ -394,7 +392,7 @@ pub(crate) const ROWS: &[Row] = &[
         "plug it in, or say which one is meant: --ids VID:PID",
     ),
     any(
-        NAMED,
+        &["at", "hilink", "network", "pin", "ports", "signal", "sms", "ussd"],
         Kind::SeveralSticks,
         "",
         "say which one: --stick 1-1.2 (USB port path, ids or serial number; `stickshift list` shows them)",

@@ -1,4 +1,4 @@
-//! `stickshift network`: which technologies, bands and network the stick uses, over AT or HiLink.
+//! `stickshift network`: which technologies, bands and network the stick uses, over AT, HiLink or MBIM.
 
 use std::io::{self, Write};
 

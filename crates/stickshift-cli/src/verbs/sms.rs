@@ -1,4 +1,4 @@
-//! `stickshift sms`: short messages, over AT or HiLink.
+//! `stickshift sms`: short messages, over AT, HiLink or MBIM.
 
 use std::io::{self, Write};
 

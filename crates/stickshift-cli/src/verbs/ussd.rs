@@ -1,4 +1,4 @@
-//! `stickshift ussd`: codes such as `*100#`, over AT or HiLink.
+//! `stickshift ussd`: codes such as `*100#`, over AT, HiLink or MBIM.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
