@@ -1,4 +1,4 @@
-use stickshift::error::{Refusal, RefusalFamily};
+use stickshift::error::{Detail, Refusal, RefusalFamily};
 
 use super::*;
 
