@@ -15,7 +15,9 @@ use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::host::child;
 use stickshift::link::{Bus, Moment};
-use stickshift::online::stay::{Health, Helps, Limits, Look, News, Per, Post, Rung, Site, Woke, stay};
+use stickshift::online::stay::{
+    Health, Limits, Look, News, Per, Recovery, Remedy, StickSupervisor, Supervised, Woke, stay,
+};
 use stickshift::online::{Access, Computer, Connection, Taken, Wanted};
 use stickshift::stick::Place;
 
@@ -133,17 +135,18 @@ pub(crate) fn run(
         context.output.event(&event);
     };
     let name = place.to_string();
-    let mut post = Post::new(bus, computer, place, staying.wanted, access, &mut told, context.cancel.clone());
-    post.per = staying.limit.map_or(Per::Run, |limit| limit.per);
-    post.listens = staying.listens;
+    let mut supervisor =
+        StickSupervisor::new(bus, computer, place, staying.wanted, access, &mut told, context.cancel.clone());
+    supervisor.per = staying.limit.map_or(Per::Run, |limit| limit.per);
+    supervisor.listens = staying.listens;
     let hook = staying.hook.as_ref().map(|program| Hook::new(context, program, &name));
     let rest = if context.opener.is_virtual() { REST } else { Duration::ZERO };
-    let mut beating = Beating { post, notify: &notify, hook: hook.as_ref(), rest };
+    let mut beating = Beating { supervisor, notify: &notify, hook: hook.as_ref(), rest };
     let said = RefCell::new(String::new());
     let limits = staying.limit.map_or(Limits::default(), |limit| limit.limits);
     let ended = stay(&mut beating, staying.every, limits, &mut |news| {
         let help = match &news {
-            News::Failed { error, helps, .. } => help_once(context, error, *helps, &said),
+            News::Failed { error, remedy, .. } => help_once(context, error, *remedy, &said),
             _ => String::new(),
         };
         let Some(mut happened) = happened(news, &name) else { return };
@@ -184,9 +187,9 @@ fn mere_stop(error: &Error) -> Option<Outcome> {
 }
 
 /// What to do about a failure that nothing done here mends, the first time.
-fn help_once(context: &Context, error: &Error, helps: Helps, said: &RefCell<String>) -> String {
-    let help = match helps {
-        Helps::Means => String::new(),
+fn help_once(context: &Context, error: &Error, remedy: Remedy, said: &RefCell<String>) -> String {
+    let help = match remedy {
+        Remedy::Means => String::new(),
         _ => context.output.help(error),
     };
     if help.is_empty() || *said.borrow() == help {
@@ -227,14 +230,14 @@ fn happened(news: News<'_>, place: &str) -> Option<Happened> {
             Some(Happened { what: "up", text, connection: Some(connection.clone()) })
         }
         News::Down(why) => plain("down", why),
-        News::Failed { error, rung, pause, .. } => {
+        News::Failed { error, recovery, pause, .. } => {
             let meaning = error.meaning().map(|meaning| format!(": {}", meaning.cause));
             let holder = || error.holder().map(|holder| format!(": held by {holder}"));
             let cause = meaning.or_else(holder).unwrap_or_default();
-            plain("failed", format!("{error}{cause}; in {} s: {}", pause.as_secs(), rung.words()))
+            plain("failed", format!("{error}{cause}; in {} s: {}", pause.as_secs(), recovery.words()))
         }
-        News::Climbed { rung, count } => {
-            plain("climbed", format!("{}; stronger means used so far: {count}", rung.words()))
+        News::Escalated { recovery, count } => {
+            plain("climbed", format!("{}; stronger means used so far: {count}", recovery.words()))
         }
         News::Waiting { gone: true } => {
             plain("waiting", format!("the stick is gone from {place}: it goes online again when it is back"))
@@ -323,9 +326,9 @@ impl<'a> Hook<'a> {
 #[cfg(target_os = "linux")]
 const LONG: Duration = Duration::from_secs(5);
 
-/// A post that tells systemd's watchdog that it lives.
+/// A supervisor that tells systemd's watchdog that it lives.
 struct Beating<'a, 'f, 'n> {
-    post: Post<'a, 'f>,
+    supervisor: StickSupervisor<'a, 'f>,
     notify: &'n Notify,
     hook: Option<&'n Hook<'n>>,
     rest: Duration,
@@ -336,13 +339,13 @@ impl Beating<'_, '_, '_> {
         if !self.rest.is_zero() {
             std::thread::sleep(self.rest);
         }
-        self.post.wait(until)
+        self.supervisor.wait(until)
     }
 }
 
-impl Site for Beating<'_, '_, '_> {
+impl Supervised for Beating<'_, '_, '_> {
     fn now(&self) -> Moment {
-        self.post.now()
+        self.supervisor.now()
     }
 
     fn wait(&mut self, until: Moment) -> Result<Woke> {
@@ -350,13 +353,13 @@ impl Site for Beating<'_, '_, '_> {
             hook.look();
         }
         #[cfg(target_os = "linux")]
-        if until.saturating_sub(self.post.now()) >= LONG {
+        if until.saturating_sub(self.supervisor.now()) >= LONG {
             stickshift::host::memory::give_back();
         }
         let Some(beat) = self.notify.beat else { return self.wait_once(until) };
         loop {
             self.notify.say("WATCHDOG=1");
-            let soon = (self.post.now() + beat).min(until);
+            let soon = (self.supervisor.now() + beat).min(until);
             match self.wait_once(soon)? {
                 Woke::Time if soon < until => {}
                 other => return Ok(other),
@@ -365,27 +368,27 @@ impl Site for Beating<'_, '_, '_> {
     }
 
     fn is_there(&mut self) -> Result<bool> {
-        self.post.is_there()
+        self.supervisor.is_there()
     }
 
     fn up(&mut self) -> Result<Connection> {
-        self.post.up()
+        self.supervisor.up()
     }
 
     fn down(&mut self) -> Result<Taken> {
-        self.post.down()
+        self.supervisor.down()
     }
 
     fn check(&mut self, look: Look) -> Result<Health> {
-        self.post.check(look)
+        self.supervisor.check(look)
     }
 
-    fn climb(&mut self, rung: Rung) -> Result<()> {
-        self.post.climb(rung)
+    fn escalate(&mut self, recovery: Recovery) -> Result<()> {
+        self.supervisor.escalate(recovery)
     }
 
     fn traffic(&mut self) -> u64 {
-        self.post.traffic()
+        self.supervisor.traffic()
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use stickshift::error::Result;
 use stickshift::link::{Bus, Moment};
-use stickshift::online::stay::{Health, Look, Post, Rung, Site, Woke};
+use stickshift::online::stay::{Health, Look, Recovery, StickSupervisor, Supervised, Woke};
 use stickshift::online::{Connection, Outside, Taken, WantedWay};
 use stickshift_emu::computer::{Action, VirtualBus};
 use stickshift_emu::device::Device;
@@ -32,9 +32,9 @@ const BUDGET: Duration = Duration::from_secs(120);
 /// The same where the stick says that the network has ended the connection: nothing starts anew.
 const AT_ONCE: Duration = Duration::from_secs(15);
 
-/// A post that is dealt blows while it is online, and whose waits and looks are counted.
+/// A supervisor that is dealt blows while it is online, and whose waits and looks are counted.
 pub(crate) struct Dealt<'a, 'f> {
-    pub(crate) post: Post<'a, 'f>,
+    pub(crate) supervisor: StickSupervisor<'a, 'f>,
     pub(crate) bus: VirtualBus,
     pub(crate) outside: Outside,
     pub(crate) way: WantedWay,
@@ -58,14 +58,14 @@ pub(crate) struct Dealt<'a, 'f> {
 
 impl<'a, 'f> Dealt<'a, 'f> {
     pub(crate) fn new(
-        post: Post<'a, 'f>,
+        supervisor: StickSupervisor<'a, 'f>,
         bus: VirtualBus,
         outside: Outside,
         (way, router): (WantedWay, bool),
         blows: usize,
     ) -> Dealt<'a, 'f> {
         Dealt {
-            post,
+            supervisor,
             bus,
             outside,
             way,
@@ -109,7 +109,7 @@ impl<'a, 'f> Dealt<'a, 'f> {
         let blow = [Blow::Drop, Blow::Replug, Blow::Reset][self.random(3) as usize];
         let later = Duration::from_millis(self.random(90_000));
         self.outside.pass(self.bytes);
-        self.post.traffic();
+        self.supervisor.traffic();
         self.bus.advance(later);
         self.fell = Some((blow, self.bus.now()));
         match blow {
@@ -145,24 +145,24 @@ impl Stick for ZeroCd {
     }
 }
 
-impl Site for Dealt<'_, '_> {
+impl Supervised for Dealt<'_, '_> {
     fn now(&self) -> Moment {
-        self.post.now()
+        self.supervisor.now()
     }
 
     fn wait(&mut self, until: Moment) -> Result<Woke> {
         if self.stops.is_some_and(|stops| self.bus.now() >= stops) {
-            self.post.cancel.cancel();
+            self.supervisor.cancel.cancel();
         }
         if self.fell.is_none() && self.stops.is_none() {
             if self.took.len() == self.blows {
-                self.post.cancel.cancel();
+                self.supervisor.cancel.cancel();
             } else {
                 self.deal();
             }
         }
         let before = self.bus.now();
-        let woke = self.post.wait(until)?;
+        let woke = self.supervisor.wait(until)?;
         self.still = if self.bus.now() == before { self.still + 1 } else { 0 };
         // Where nothing is to come, virtual time stands still.
         if self.still > 0 && self.stops.is_none() {
@@ -175,12 +175,12 @@ impl Site for Dealt<'_, '_> {
     }
 
     fn is_there(&mut self) -> Result<bool> {
-        self.post.is_there()
+        self.supervisor.is_there()
     }
 
     fn up(&mut self) -> Result<Connection> {
         self.outside.answers(true);
-        let ended = self.post.up();
+        let ended = self.supervisor.up();
         self.failed = if ended.is_ok() { 0 } else { self.failed + 1 };
         assert!(self.failed < 100, "it never goes online again: {ended:?}");
         let connection = ended?;
@@ -193,13 +193,13 @@ impl Site for Dealt<'_, '_> {
     }
 
     fn down(&mut self) -> Result<Taken> {
-        self.post.down()
+        self.supervisor.down()
     }
 
     fn check(&mut self, look: Look) -> Result<Health> {
         self.looks.push(look);
         self.outside.answers(self.carries());
-        let health = self.post.check(look)?;
+        let health = self.supervisor.check(look)?;
         if self.router
             && look == Look::Probe
             && health == Health::Well
@@ -212,11 +212,11 @@ impl Site for Dealt<'_, '_> {
         Ok(health)
     }
 
-    fn climb(&mut self, rung: Rung) -> Result<()> {
-        self.post.climb(rung)
+    fn escalate(&mut self, recovery: Recovery) -> Result<()> {
+        self.supervisor.escalate(recovery)
     }
 
     fn traffic(&mut self) -> u64 {
-        self.post.traffic()
+        self.supervisor.traffic()
     }
 }

@@ -2,7 +2,7 @@
 
 use stickshift::hilink::dialup;
 use stickshift::modem::Modem;
-use stickshift::online::stay::{Post, Rung, Site};
+use stickshift::online::stay::{Recovery, StickSupervisor, Supervised};
 
 use super::*;
 use crate::stay::{rig_of, wanted as wanted_over};
@@ -146,20 +146,27 @@ fn what_is_off_for_a_moment_is_put_on_again() {
             let (wanted, mut pin) = (wanted_over(way), || Ok(None));
             let mut told = |_| ();
             let access = Access::new(&mut pin, None);
-            let mut post =
-                Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, Cancel::new());
+            let mut supervisor = StickSupervisor::new(
+                &mut bus,
+                &mut computer,
+                place(),
+                &wanted,
+                access,
+                &mut told,
+                Cancel::new(),
+            );
             if way == WantedWay::Hilink {
                 // Its web server is behind the network card.
-                let _ = post.up();
+                let _ = supervisor.up();
             }
-            let climbed = post.climb(Rung::Radio);
+            let climbed = supervisor.escalate(Recovery::Radio);
             if !is_on() {
                 left_off += 1;
                 assert!(climbed.is_err_and(|e| e.verdict() == Some(Verdict::Unknown)), "{name} {number}");
             }
-            assert!((0..lost).any(|_| post.down().is_ok()), "{name} {number}");
+            assert!((0..lost).any(|_| supervisor.down().is_ok()), "{name} {number}");
             assert!(is_on(), "{name} {number}");
-            drop(post);
+            drop(supervisor);
             assert!(!computer.remembers(&place()), "{name} {number}");
         }
         assert!(left_off > 0, "{name}");

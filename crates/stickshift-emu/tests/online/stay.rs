@@ -5,7 +5,9 @@ use std::time::Duration;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::{Cancel, Event};
 use stickshift::link::{Bus, Moment};
-use stickshift::online::stay::{EVERY, Limits, Look, News, Post, Report, Rung, Site, Woke, stay};
+use stickshift::online::stay::{
+    EVERY, Limits, Look, News, Recovery, Report, StickSupervisor, Supervised, Woke, stay,
+};
 use stickshift::online::{Access, Simulated, Taken, Wanted, WantedWay, Weather};
 use stickshift_emu::computer::{Action, VirtualBus};
 use stickshift_emu::sticks::catalogue;
@@ -42,7 +44,7 @@ pub(crate) fn wanted(way: WantedWay) -> Wanted {
     Wanted { way, apn: (!own).then(|| "web".into()), ..Wanted::default() }
 }
 
-/// Runs `stay` of the stick over `way`; what is asked of the post before, and what is seen of it after, are the two functions.
+/// Runs `stay` of the stick over `way`; what is asked of the supervisor before, and what is seen of it after, are the two functions.
 fn staying<R>(
     (name, fault): (&str, Option<&str>),
     (way, router): (WantedWay, bool),
@@ -58,8 +60,9 @@ fn staying<R>(
     let mut told = |event: Event| log.push(event);
     let (look, outside) = (bus.clone(), computer.outside());
     let access = Access::new(&mut pin, None);
-    let post = Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, Cancel::new());
-    let mut dealt = Dealt::new(post, look.clone(), outside, (way, router), blows);
+    let supervisor =
+        StickSupervisor::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, Cancel::new());
+    let mut dealt = Dealt::new(supervisor, look.clone(), outside, (way, router), blows);
     prepare(&mut dealt);
     let ended = stay(&mut dealt, EVERY, limits, news);
     let seen = see(ended, &mut dealt);
@@ -75,7 +78,7 @@ fn staying<R>(
 fn a_thousand_blows(index: usize) {
     let (name, way, router) = WAYS[index];
     let mut climbed = 0;
-    let mut news = |news: News<'_>| climbed += u32::from(matches!(news, News::Climbed { .. }));
+    let mut news = |news: News<'_>| climbed += u32::from(matches!(news, News::Escalated { .. }));
     let took = staying(
         (name, None),
         (way, router),
@@ -291,9 +294,10 @@ fn a_connection_that_stays_mute_is_mended_by_ever_stronger_means() {
     let mut told = |_| {};
     let access = Access::new(&mut pin, None);
     let cancel = Cancel::new();
-    let mut post = Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, cancel.clone());
-    let (mut rungs, mut pauses) = (Vec::new(), Vec::new());
-    let ended = stay(&mut post, EVERY, Limits::default(), &mut |news| match news {
+    let mut supervisor =
+        StickSupervisor::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, cancel.clone());
+    let (mut recoveries, mut pauses) = (Vec::new(), Vec::new());
+    let ended = stay(&mut supervisor, EVERY, Limits::default(), &mut |news| match news {
         News::Failed { pause, error, .. } => {
             assert!(error.is(ErrorKind::NoReach), "{error:?}");
             pauses.push(pause.as_secs());
@@ -301,13 +305,13 @@ fn a_connection_that_stays_mute_is_mended_by_ever_stronger_means() {
                 cancel.cancel();
             }
         }
-        News::Climbed { rung, .. } => rungs.push(rung),
+        News::Escalated { recovery, .. } => recoveries.push(recovery),
         _ => {}
     });
     let stopped = ended.unwrap_err();
     assert!(stopped.is(ErrorKind::Interrupted), "{stopped:?}");
     assert_eq!(stopped.verdict(), Some(Verdict::Recoverable), "it was never online, and is put back");
-    assert_eq!(rungs, [Rung::Radio, Rung::Reset, Rung::Port]);
+    assert_eq!(recoveries, [Recovery::Radio, Recovery::Reset, Recovery::Reauthorize]);
     assert_eq!(pauses, [5, 10, 30, 60, 300, 300, 300, 300]);
     assert_eq!(computer.resets, 1);
 }
@@ -321,11 +325,18 @@ fn limits_end_the_connection_before_the_bill_does() {
     let access = Access::new(&mut pin, None);
     let cancel = Cancel::new();
     let ended = {
-        let mut post =
-            Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, cancel.clone());
+        let mut supervisor = StickSupervisor::new(
+            &mut bus,
+            &mut computer,
+            place(),
+            &wanted,
+            access,
+            &mut told,
+            cancel.clone(),
+        );
         let limits = Limits { time: Some(Duration::from_secs(3600)), bytes: None };
         let mut well = 0;
-        let ended = stay(&mut post, EVERY, limits, &mut |news| {
+        let ended = stay(&mut supervisor, EVERY, limits, &mut |news| {
             well += u32::from(matches!(news, News::Well(_)));
             // Whoever does not heed the limit is stopped, and that is another end.
             if well > 100 {
@@ -353,8 +364,9 @@ fn data_that_was_off_is_off_again_after_drops_and_replugs() {
     let mut told = |_| {};
     let (look, outside) = (bus.clone(), computer.outside());
     let access = Access::new(&mut pin, None);
-    let post = Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, Cancel::new());
-    let mut dealt = Dealt::new(post, look, outside, (wanted.way, true), 30);
+    let supervisor =
+        StickSupervisor::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, Cancel::new());
+    let mut dealt = Dealt::new(supervisor, look, outside, (wanted.way, true), 30);
     stay(&mut dealt, EVERY, Limits::default(), &mut |_| {}).unwrap();
     assert_eq!(dealt.took.len(), 30);
     drop(dealt);
@@ -371,8 +383,9 @@ fn a_lease_is_renewed_also_between_looks_that_are_far_apart() {
     let mut told = |_| {};
     let (look, outside) = (bus.clone(), computer.outside());
     let access = Access::new(&mut pin, None);
-    let post = Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, Cancel::new());
-    let mut dealt = Dealt::new(post, look.clone(), outside, (wanted.way, true), 0);
+    let supervisor =
+        StickSupervisor::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, Cancel::new());
+    let mut dealt = Dealt::new(supervisor, look.clone(), outside, (wanted.way, true), 0);
     dealt.stops = Some(look.now() + Duration::from_secs(3600));
     stay(&mut dealt, Duration::from_secs(1800), Limits::default(), &mut |_| {}).unwrap();
     drop(dealt);
@@ -387,11 +400,18 @@ fn a_router_that_answers_alone_is_no_connection() {
         let (wanted, mut pin) = (wanted(way), || Ok(None));
         let mut told = |_| {};
         let (access, cancel) = (Access::new(&mut pin, None), Cancel::new());
-        let mut post =
-            Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, cancel.clone());
+        let mut supervisor = StickSupervisor::new(
+            &mut bus,
+            &mut computer,
+            place(),
+            &wanted,
+            access,
+            &mut told,
+            cancel.clone(),
+        );
         let mut said = Vec::new();
         let limits = Limits { time: Some(Duration::from_secs(3600)), bytes: None };
-        let ended = stay(&mut post, EVERY, limits, &mut |news| match news {
+        let ended = stay(&mut supervisor, EVERY, limits, &mut |news| match news {
             News::Up(_) => outside.answers(false),
             News::Down(why) => said.push(why),
             News::Failed { error, .. } => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use stickshift::error::{ErrorKind, Result};
 use stickshift::event::{Cancel, Event};
-use stickshift::online::stay::{EVERY, Limits, News, Post, Rung, stay};
+use stickshift::online::stay::{EVERY, Limits, News, Recovery, StickSupervisor, stay};
 use stickshift::online::{Access, WantedWay};
 use stickshift_emu::computer::{Action, ModemManager};
 
@@ -12,7 +12,7 @@ use crate::place;
 use crate::stay::{rig_of, wanted};
 
 /// Attempts until the eighth fails: which means are used, and how it ends.
-fn failing(name: &str, fault: Option<&str>, is_held: bool) -> (Result<()>, usize, Vec<Rung>, usize) {
+fn failing(name: &str, fault: Option<&str>, is_held: bool) -> (Result<()>, usize, Vec<Recovery>, usize) {
     let (mut bus, mut computer) = rig_of(name, fault);
     if is_held {
         let keeps = Duration::from_secs(1_000_000);
@@ -27,29 +27,30 @@ fn failing(name: &str, fault: Option<&str>, is_held: bool) -> (Result<()>, usize
     };
     let access = Access::new(&mut pin, None);
     let cancel = Cancel::new();
-    let mut post = Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, cancel.clone());
-    let (mut failed, mut rungs) = (0, Vec::new());
-    let ended = stay(&mut post, EVERY, Limits::default(), &mut |news| match news {
-        News::Failed { rung, .. } => {
+    let mut supervisor =
+        StickSupervisor::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, cancel.clone());
+    let (mut failed, mut recoveries) = (0, Vec::new());
+    let ended = stay(&mut supervisor, EVERY, Limits::default(), &mut |news| match news {
+        News::Failed { recovery, .. } => {
             failed += 1;
-            rungs.push(rung);
+            recoveries.push(recovery);
             if failed == 8 {
                 cancel.cancel();
             }
         }
-        News::Climbed { rung, .. } => rungs.push(rung),
+        News::Escalated { recovery, .. } => recoveries.push(recovery),
         _ => {}
     });
-    (ended.map(|_| ()), failed, rungs, computer.resets as usize)
+    (ended.map(|_| ()), failed, recoveries, computer.resets as usize)
 }
 
 /// A reset would take the stick away from the program that uses it.
 #[test]
 fn a_port_that_another_program_holds_is_waited_for() {
     for name in ["e3372h-stick", "k3772-modem"] {
-        let (_, failed, rungs, resets) = failing(name, None, true);
+        let (_, failed, recoveries, resets) = failing(name, None, true);
         assert_eq!((failed, resets), (8, 0), "{name}");
-        assert!(rungs.iter().all(|rung| *rung == Rung::Redial), "{name}: {rungs:?}");
+        assert!(recoveries.iter().all(|recovery| *recovery == Recovery::Redial), "{name}: {recoveries:?}");
     }
 }
 
@@ -61,10 +62,10 @@ fn what_the_owner_alone_can_change_ends_the_first_start() {
         ("refused", ErrorKind::NetworkRefused),
         ("refused=29", ErrorKind::NetworkRefused),
     ] {
-        let (ended, failed, rungs, resets) = failing("e3372h-stick", Some(fault), false);
+        let (ended, failed, recoveries, resets) = failing("e3372h-stick", Some(fault), false);
         let error = ended.unwrap_err();
         assert!(error.is(kind), "{fault}: {error:?}");
-        assert_eq!((failed, rungs.len(), resets), (0, 0, 0), "{fault}");
+        assert_eq!((failed, recoveries.len(), resets), (0, 0, 0), "{fault}");
     }
 }
 
@@ -81,9 +82,16 @@ fn a_stick_that_is_gone_at_the_end_is_not_put_back() {
         let access = Access::new(&mut pin, None);
         let cancel = Cancel::new();
         bus.schedule(Duration::from_secs(90), &place(), Action::Unplug);
-        let mut post =
-            Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, cancel.clone());
-        let taken = stay(&mut post, EVERY, Limits::default(), &mut |news| {
+        let mut supervisor = StickSupervisor::new(
+            &mut bus,
+            &mut computer,
+            place(),
+            &wanted,
+            access,
+            &mut told,
+            cancel.clone(),
+        );
+        let taken = stay(&mut supervisor, EVERY, Limits::default(), &mut |news| {
             if let News::Waiting { .. } = news {
                 cancel.cancel();
             }

@@ -8,7 +8,7 @@ use stickshift::event::Cancel;
 use stickshift::link::Bus;
 use stickshift::modem::Modem;
 use stickshift::online::computer::{Change, Network};
-use stickshift::online::stay::Helps;
+use stickshift::online::stay::Remedy;
 use stickshift::online::{self, Computer, Connection, Simulated, Wanted, WantedWay, Weather};
 use stickshift_emu::computer::VirtualBus;
 use stickshift_emu::sticks::catalogue;
@@ -54,7 +54,7 @@ fn the_cause_that_a_web_page_tells_is_the_owner_s() {
     let error = ended.unwrap_err();
     let by = error.refusal().map(|by| by.family);
     assert_eq!((error.kind(), by), (ErrorKind::NetworkRefused, Some(RefusalFamily::Connection)), "{told:?}");
-    assert_eq!(Helps::against(&error), Helps::Owner);
+    assert_eq!(Remedy::against(&error), Remedy::Owner);
 }
 
 #[test]

@@ -1,20 +1,39 @@
 //! Staying online: a connection is watched, and what fails is mended by ever stronger means, with pauses between them.
 //!
-//! [`stay`] is the decision alone, over a [`Site`], whose clock it lives by. [`Post`] is the site of one stick: a bus, a computer, and an ear
-//! for what the stick says unasked. Between two looks nothing is asked and nothing runs: a report of the stick or news of the bus ends the
-//! wait.
+//! [`stay`] is the decision alone, over something [`Supervised`], whose clock it lives by. [`StickSupervisor`] is that for one stick: a bus, a
+//! computer, and an ear for what the stick says unasked. Between two looks nothing is asked and nothing runs: a report of the stick or news of
+//! the bus ends the wait.
 //!
 //! ```
-//! use stickshift::online::stay::{PAUSES, Rung};
+//! use stickshift::error::Result;
+//! use stickshift::event::Cancel;
+//! use stickshift::link::Bus;
+//! use stickshift::online::stay::{EVERY, Limits, News, StickSupervisor, stay};
+//! use stickshift::online::{Access, Computer, Taken, Wanted};
+//! use stickshift::stick::Place;
 //!
-//! // Each means is stronger than the one before, and the pauses between attempts grow.
-//! assert!(Rung::Redial < Rung::Radio && Rung::Radio < Rung::Reset && Rung::Reset < Rung::Port);
-//! assert!(PAUSES.is_sorted());
+//! /// Keeps the stick at `place` online until `cancel` is cancelled.
+//! fn keep(
+//!     bus: &mut dyn Bus,
+//!     computer: &mut dyn Computer,
+//!     place: Place,
+//!     wanted: &Wanted,
+//!     access: Access<'_>,
+//!     cancel: Cancel,
+//! ) -> Result<Taken> {
+//!     let mut told = |_| {};
+//!     let mut supervisor = StickSupervisor::new(bus, computer, place, wanted, access, &mut told, cancel);
+//!     stay(&mut supervisor, EVERY, Limits::default(), &mut |news| match news {
+//!         News::Up(connection) => println!("online on {}", connection.interface),
+//!         News::Failed { error, recovery, .. } => println!("{error}: {}", recovery.words()),
+//!         _ => {}
+//!     })
+//! }
 //! ```
 
-mod helps;
-mod post;
+mod remedy;
 mod reports;
+mod supervisor;
 
 use std::time::Duration;
 
@@ -22,9 +41,9 @@ use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::link::Moment;
 use crate::online::{Connection, Taken};
 
-pub use helps::Helps;
-pub use post::Post;
+pub use remedy::Remedy;
 pub use reports::Report;
+pub use supervisor::StickSupervisor;
 
 /// Pauses between attempts; the last again and again.
 pub const PAUSES: [Duration; 5] = [
@@ -43,35 +62,35 @@ const LEAVES: Duration = Duration::from_secs(10);
 
 /// What is tried before the next attempt, weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rung {
+pub enum Recovery {
     /// Dial again.
     Redial,
     /// Radio off and on.
     Radio,
     /// Restart the stick.
     Reset,
-    /// Take the power of its USB port's link away and give it back.
-    Port,
+    /// Have the system deauthorize and reauthorize the device: its drivers go and come back, its power stays.
+    Reauthorize,
 }
 
-impl Rung {
+impl Recovery {
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
-            Rung::Redial => "dial again",
-            Rung::Radio => "radio off and on",
-            Rung::Reset => "restart the stick",
-            Rung::Port => "USB reset; if this happens often, use a powered hub",
+            Recovery::Redial => "dial again",
+            Recovery::Radio => "radio off and on",
+            Recovery::Reset => "restart the stick",
+            Recovery::Reauthorize => "reauthorize the USB device; if this happens often, use a powered hub",
         }
     }
 
     /// After so many failures in a row; one more than the strongest begins anew.
-    fn after(failures: usize) -> Rung {
+    fn after(failures: usize) -> Recovery {
         match failures % 6 {
-            0..=2 => Rung::Redial,
-            3 => Rung::Radio,
-            4 => Rung::Reset,
-            _ => Rung::Port,
+            0..=2 => Recovery::Redial,
+            3 => Recovery::Radio,
+            4 => Recovery::Reset,
+            _ => Recovery::Reauthorize,
         }
     }
 }
@@ -89,16 +108,16 @@ pub enum News<'n> {
         /// Why.
         error: &'n Error,
         /// What is tried.
-        rung: Rung,
+        recovery: Recovery,
         /// When.
         pause: Duration,
         /// What helps; stronger means are used where they do.
-        helps: Helps,
+        remedy: Remedy,
     },
     /// A stronger means was used; the count is that of this run.
-    Climbed {
+    Escalated {
         /// Which.
-        rung: Rung,
+        recovery: Recovery,
         /// How often so far.
         count: u32,
     },
@@ -147,7 +166,7 @@ pub enum Look {
 }
 
 /// What is watched and mended.
-pub trait Site {
+pub trait Supervised {
     /// The clock.
     fn now(&self) -> Moment;
 
@@ -185,7 +204,7 @@ pub trait Site {
     ///
     /// # Errors
     /// What the stick or the computer reports.
-    fn climb(&mut self, rung: Rung) -> Result<()>;
+    fn escalate(&mut self, recovery: Recovery) -> Result<()>;
 
     /// Bytes that passed in the present period.
     fn traffic(&mut self) -> u64;
@@ -194,7 +213,7 @@ pub trait Site {
 /// What the owner allows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes in the period of the site.
+    /// Bytes in the period that is counted.
     pub bytes: Option<u64>,
     /// Time online in this run.
     pub time: Option<Duration>,
@@ -207,7 +226,7 @@ pub struct Limits {
 /// before it was online once, also what the owner alone can change. The connection is down then. Where hanging up fails, what that ended with,
 /// or its verdict and the fact `hang-up` at the error that was there before.
 pub fn stay(
-    site: &mut dyn Site,
+    supervised: &mut dyn Supervised,
     every: Duration,
     limits: Limits,
     news: &mut dyn FnMut(News<'_>),
@@ -221,82 +240,83 @@ pub fn stay(
     let mut online = Duration::ZERO;
     let (mut seen, mut told) = (false, false);
     loop {
-        if !site.is_there()? {
+        if !supervised.is_there()? {
             if !std::mem::take(&mut told) {
                 news(News::Waiting { gone: seen });
             }
-            while !site.is_there()? {
-                if site.wait(site.now() + every)? == Woke::Stop {
-                    return stopped(site, was_online, left);
+            while !supervised.is_there()? {
+                if supervised.wait(supervised.now() + every)? == Woke::Stop {
+                    return stopped(supervised, was_online, left);
                 }
             }
         }
         (seen, told) = (true, false);
-        match site.up() {
+        match supervised.up() {
             Ok(connection) => {
                 (failures, mendable, was_online) = (0, 0, true);
                 news(News::Up(&connection));
-                let since = site.now();
-                let end = watch(site, every, limits, online, news);
-                online += site.now() - since;
+                let since = supervised.now();
+                let end = watch(supervised, every, limits, online, news);
+                online += supervised.now() - since;
                 match end {
                     Ok(End::Stopped) => {
-                        let taken = stopped(site, was_online, left);
+                        let taken = stopped(supervised, was_online, left);
                         news(News::Down("stopped".to_owned()));
                         return taken;
                     }
                     Ok(End::Lost(why)) => news(News::Down(why)),
                     Err(error) => {
                         let why = error.to_string();
-                        let error = ended(site, error);
+                        let error = ended(supervised, error);
                         news(News::Down(why));
                         return Err(error);
                     }
                 }
             }
             Err(error) if error.is(ErrorKind::Interrupted) => {
-                return stopped(site, was_online, worse(left, verdict_of(&error)));
+                return stopped(supervised, was_online, worse(left, verdict_of(&error)));
             }
             Err(error) => {
-                let helps = Helps::against(&error);
+                let remedy = Remedy::against(&error);
                 // Where it was online once, the owner may be away, and the network may change its mind.
-                if helps == Helps::Nothing || helps == Helps::Owner && !was_online {
-                    return Err(ended(site, error));
+                if remedy == Remedy::Nothing || remedy == Remedy::Owner && !was_online {
+                    return Err(ended(supervised, error));
                 }
                 left = worse(left, verdict_of(&error));
                 failures += 1;
-                mendable += usize::from(helps == Helps::Means);
-                let rung = if helps == Helps::Means { Rung::after(mendable) } else { Rung::Redial };
+                mendable += usize::from(remedy == Remedy::Means);
+                let recovery =
+                    if remedy == Remedy::Means { Recovery::after(mendable) } else { Recovery::Redial };
                 let pause = PAUSES[(failures - 1).min(PAUSES.len() - 1)];
-                news(News::Failed { error: &error, rung, pause, helps });
-                let until = site.now() + pause;
+                news(News::Failed { error: &error, recovery, pause, remedy });
+                let until = supervised.now() + pause;
                 // A stick that comes back ends the pause.
-                let was_there = site.is_there()?;
+                let was_there = supervised.is_there()?;
                 if !was_there {
                     // Pulled while it went online: nothing is dialled before it is back.
                     news(News::Waiting { gone: true });
                     told = true;
                 }
-                while site.now() < until && (was_there || !site.is_there()?) {
-                    if site.wait(until)? == Woke::Stop {
-                        return stopped(site, was_online, left);
+                while supervised.now() < until && (was_there || !supervised.is_there()?) {
+                    if supervised.wait(until)? == Woke::Stop {
+                        return stopped(supervised, was_online, left);
                     }
                 }
-                if rung == Rung::Redial || !site.is_there()? {
+                if recovery == Recovery::Redial || !supervised.is_there()? {
                     continue;
                 }
-                let climb = site.climb(rung);
+                let escalation = supervised.escalate(recovery);
                 // Whatever was sent before it failed was sent.
-                let verdict = climb.as_ref().err().and_then(Error::verdict);
+                let verdict = escalation.as_ref().err().and_then(Error::verdict);
                 left = worse(left, verdict.unwrap_or(Verdict::Recoverable));
-                if climb.is_ok() {
+                if escalation.is_ok() {
                     climbed += 1;
-                    news(News::Climbed { rung, count: climbed });
+                    news(News::Escalated { recovery, count: climbed });
                     // It leaves a moment after its `OK`.
-                    let end = site.now() + LEAVES;
-                    while rung >= Rung::Reset && site.now() < end && site.is_there()? {
-                        if site.wait(end)? == Woke::Stop {
-                            return stopped(site, was_online, left);
+                    let end = supervised.now() + LEAVES;
+                    while recovery >= Recovery::Reset && supervised.now() < end && supervised.is_there()? {
+                        if supervised.wait(end)? == Woke::Stop {
+                            return stopped(supervised, was_online, left);
                         }
                     }
                 }
@@ -306,8 +326,8 @@ pub fn stay(
 }
 
 /// Goes offline where a stop was asked for.
-fn stopped(site: &mut dyn Site, was_online: bool, left: Verdict) -> Result<Taken> {
-    let taken = site.down()?;
+fn stopped(supervised: &mut dyn Supervised, was_online: bool, left: Verdict) -> Result<Taken> {
+    let taken = supervised.down()?;
     if was_online {
         return Ok(taken);
     }
@@ -335,8 +355,8 @@ fn worse(one: Verdict, other: Verdict) -> Verdict {
 }
 
 /// Hangs up after an error; where that fails, the error says so.
-fn ended(site: &mut dyn Site, error: Error) -> Error {
-    match site.down() {
+fn ended(supervised: &mut dyn Supervised, error: Error) -> Error {
+    match supervised.down() {
         // Whoever failed while going up has stated the verdict.
         Ok(_) if error.verdict().is_some() => error,
         Ok(taken) if taken.stick.is_empty() => error.with_verdict(Verdict::Recoverable),
@@ -354,43 +374,43 @@ enum End {
 }
 
 fn watch(
-    site: &mut dyn Site,
+    supervised: &mut dyn Supervised,
     every: Duration,
     limits: Limits,
     before: Duration,
     news: &mut dyn FnMut(News<'_>),
 ) -> Result<End> {
-    let start = site.now();
+    let start = supervised.now();
     let mut next = start + every;
     loop {
-        let woke = site.wait(next)?;
+        let woke = supervised.wait(next)?;
         let look = match woke {
             Woke::Stop => return Ok(End::Stopped),
             Woke::Report(Report::Ended(_)) => Look::Doubt,
-            _ if site.now() >= next => Look::Probe,
+            _ if supervised.now() >= next => Look::Probe,
             _ => Look::Glance,
         };
-        let bytes = site.traffic();
-        let time = before + (site.now() - start);
+        let bytes = supervised.traffic();
+        let time = before + (supervised.now() - start);
         if limits.bytes.is_some_and(|most| bytes >= most) || limits.time.is_some_and(|most| time >= most) {
             return Err(Error::new(ErrorKind::LimitReached, "what was allowed is used up")
                 .with("bytes", bytes)
                 .with("seconds", time.as_secs()));
         }
-        if !site.is_there()? {
+        if !supervised.is_there()? {
             return Ok(End::Lost("the stick is gone from its place".to_owned()));
         }
-        let health = match site.check(look) {
+        let health = match supervised.check(look) {
             Err(e) if e.is(ErrorKind::Interrupted) => return Ok(End::Stopped),
             // An interface that goes while it is looked at is a connection that is lost.
-            Err(e) if Helps::against(&e) != Helps::Nothing => Health::Lost(e.to_string()),
+            Err(e) if Remedy::against(&e) != Remedy::Nothing => Health::Lost(e.to_string()),
             other => other?,
         };
         match (health, woke) {
             (Health::Well, _) if look == Look::Glance => {}
             (Health::Well, _) => {
                 news(News::Well(bytes));
-                next = site.now() + every;
+                next = supervised.now() + every;
             }
             (Health::Lost(_), Woke::Report(Report::Ended(why))) => return Ok(End::Lost(why)),
             (Health::Lost(why), _) => return Ok(End::Lost(why)),
@@ -417,12 +437,12 @@ mod tests {
 
     #[test]
     fn the_means_grow_stronger_and_begin_anew() {
-        let rungs: Vec<Rung> = (1..=8).map(Rung::after).collect();
-        use Rung::{Port, Radio, Redial, Reset};
-        assert_eq!(rungs, [Redial, Redial, Radio, Reset, Port, Redial, Redial, Redial]);
+        let recoveries: Vec<Recovery> = (1..=8).map(Recovery::after).collect();
+        use Recovery::{Radio, Reauthorize, Redial, Reset};
+        assert_eq!(recoveries, [Redial, Redial, Radio, Reset, Reauthorize, Redial, Redial, Redial]);
     }
 
-    /// A site that plays its checks, and whose hanging up may fail.
+    /// One that plays its checks, and whose hanging up may fail.
     struct Played {
         now: Moment,
         checks: Vec<Result<Health>>,
@@ -432,7 +452,7 @@ mod tests {
         fails: Vec<Error>,
     }
 
-    impl Site for Played {
+    impl Supervised for Played {
         fn now(&self) -> Moment {
             self.now
         }
@@ -463,7 +483,7 @@ mod tests {
             self.checks.pop().unwrap_or(Ok(Health::Well))
         }
 
-        fn climb(&mut self, _: Rung) -> Result<()> {
+        fn escalate(&mut self, _: Recovery) -> Result<()> {
             Ok(())
         }
 
@@ -479,39 +499,39 @@ mod tests {
     #[test]
     fn an_interface_that_goes_while_it_is_looked_at_is_dialled_again() {
         let gone = Err(Error::new(ErrorKind::Disconnected, "there is no interface"));
-        let mut site = played(vec![Ok(Health::Well), gone, Ok(Health::Well)], None);
-        stay(&mut site, EVERY, Limits::default(), &mut |_| {}).unwrap();
-        assert_eq!(site.ups, 2);
+        let mut supervised = played(vec![Ok(Health::Well), gone, Ok(Health::Well)], None);
+        stay(&mut supervised, EVERY, Limits::default(), &mut |_| {}).unwrap();
+        assert_eq!(supervised.ups, 2);
         let stopped = Err(Error::new(ErrorKind::Interrupted, "stop"));
-        let mut site = played(vec![Ok(Health::Well), stopped], None);
-        stay(&mut site, EVERY, Limits::default(), &mut |_| {}).unwrap();
-        assert_eq!(site.ups, 1);
+        let mut supervised = played(vec![Ok(Health::Well), stopped], None);
+        stay(&mut supervised, EVERY, Limits::default(), &mut |_| {}).unwrap();
+        assert_eq!(supervised.ups, 1);
     }
 
     #[test]
     fn what_the_owner_alone_can_change_is_tried_again_after_it_was_online() {
         let refused = || Error::new(ErrorKind::NotRegistered, "abroad").detail(Detail::RoamingOff);
         let lost = || Ok(Health::Lost("x".to_owned()));
-        let mut site = played(vec![Ok(Health::Well), lost()], None);
+        let mut supervised = played(vec![Ok(Health::Well), lost()], None);
         // The first is taken by the attempt that goes well.
-        site.fails = (0..9).map(|_| refused()).collect();
-        let mut rungs = Vec::new();
+        supervised.fails = (0..9).map(|_| refused()).collect();
+        let mut recoveries = Vec::new();
         let mut checks = 0;
-        stay(&mut site, EVERY, Limits::default(), &mut |news| match news {
-            News::Failed { rung, helps, .. } => rungs.push((rung, helps)),
-            News::Climbed { .. } => checks += 1,
+        stay(&mut supervised, EVERY, Limits::default(), &mut |news| match news {
+            News::Failed { recovery, remedy, .. } => recoveries.push((recovery, remedy)),
+            News::Escalated { .. } => checks += 1,
             _ => {}
         })
         .unwrap();
-        assert_eq!((rungs, checks), (vec![(Rung::Redial, Helps::Owner); 8], 0));
+        assert_eq!((recoveries, checks), (vec![(Recovery::Redial, Remedy::Owner); 8], 0));
     }
 
-    /// A site that is never online, and whose stronger means ends so.
-    struct Never(Moment, Climb);
+    /// One that is never online, and whose stronger means ends so.
+    struct Never(Moment, Escalation);
 
-    type Climb = fn() -> Result<()>;
+    type Escalation = fn() -> Result<()>;
 
-    impl Site for Never {
+    impl Supervised for Never {
         fn now(&self) -> Moment {
             self.0
         }
@@ -538,7 +558,7 @@ mod tests {
             Ok(Health::Well)
         }
 
-        fn climb(&mut self, _: Rung) -> Result<()> {
+        fn escalate(&mut self, _: Recovery) -> Result<()> {
             (self.1)()
         }
 
@@ -552,15 +572,15 @@ mod tests {
         fn error() -> Error {
             Error::new(ErrorKind::Timeout, "no answer")
         }
-        let ends: [(Climb, Verdict); 4] = [
+        let ends: [(Escalation, Verdict); 4] = [
             (|| Ok(()), Verdict::Recoverable),
             (|| Err(error()), Verdict::Recoverable),
             (|| Err(error().with_verdict(Verdict::Unknown)), Verdict::Unknown),
             (|| Err(error().with_verdict(Verdict::Untouched)), Verdict::Untouched),
         ];
         for (climb, verdict) in ends {
-            let mut site = Never(Moment::ZERO, climb);
-            let ended = stay(&mut site, EVERY, Limits::default(), &mut |_| {}).unwrap_err();
+            let mut supervised = Never(Moment::ZERO, climb);
+            let ended = stay(&mut supervised, EVERY, Limits::default(), &mut |_| {}).unwrap_err();
             assert_eq!(ended.verdict(), Some(verdict));
         }
     }
@@ -585,8 +605,8 @@ mod tests {
             stay(&mut played(Vec::new(), Some(Verdict::Unknown)), EVERY, Limits::default(), &mut |_| {});
         assert_eq!(stopped.unwrap_err().verdict(), Some(Verdict::Unknown));
         let limits = Limits { time: Some(EVERY), bytes: None };
-        let mut site = played(vec![Ok(Health::Well)], Some(Verdict::Unknown));
-        let error = stay(&mut site, EVERY, limits, &mut |_| {}).unwrap_err();
+        let mut supervised = played(vec![Ok(Health::Well)], Some(Verdict::Unknown));
+        let error = stay(&mut supervised, EVERY, limits, &mut |_| {}).unwrap_err();
         assert!(error.is(ErrorKind::LimitReached), "{error:?}");
         assert_eq!(error.verdict(), Some(Verdict::Unknown));
         assert!(error.fact("hang-up").is_some_and(|fact| fact.contains("no answer")), "{error:?}");

@@ -1,4 +1,4 @@
-//! The place of one stick: what is waited for, looked at and mended there.
+//! Keeps one stick online: what is waited for, looked at and mended at its place.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::modem::{Modem, identity};
 use crate::online::computer::{Card, Computer, DhcpLease};
 use crate::online::record::{Record, StickUndo, Usage};
 use crate::online::stay::reports::Listener;
-use crate::online::stay::{Health, Look, Per, Report, Rung, Site, Woke};
+use crate::online::stay::{Health, Look, Per, Recovery, Report, Supervised, Woke};
 use crate::online::{Access, Connection, Taken, Wanted, Way, down, status, up, ways};
 use crate::stick::{Mode, Place, Stick};
 
@@ -32,8 +32,8 @@ const SIGNAL: Duration = Duration::from_millis(200);
 /// How long the radio is off.
 const OFF_FOR: Duration = Duration::from_secs(2);
 
-/// The site of one stick.
-pub struct Post<'a, 'f> {
+/// One stick that is kept online.
+pub struct StickSupervisor<'a, 'f> {
     /// The bus.
     pub bus: &'a mut dyn Bus,
     /// The computer.
@@ -65,7 +65,7 @@ pub struct Post<'a, 'f> {
 /// So many probes in a row have to be silent: one may be lost.
 const SILENT: u32 = 2;
 
-impl<'a, 'f> Post<'a, 'f> {
+impl<'a, 'f> StickSupervisor<'a, 'f> {
     /// Of the stick at `place`.
     pub fn new(
         bus: &'a mut dyn Bus,
@@ -75,8 +75,8 @@ impl<'a, 'f> Post<'a, 'f> {
         access: Access<'f>,
         told: &'a mut dyn FnMut(crate::event::Event),
         cancel: Cancel,
-    ) -> Post<'a, 'f> {
-        Post {
+    ) -> StickSupervisor<'a, 'f> {
+        StickSupervisor {
             bus,
             computer,
             place,
@@ -207,7 +207,7 @@ impl<'a, 'f> Post<'a, 'f> {
     }
 }
 
-impl Site for Post<'_, '_> {
+impl Supervised for StickSupervisor<'_, '_> {
     fn now(&self) -> Moment {
         self.bus.now()
     }
@@ -360,10 +360,10 @@ impl Site for Post<'_, '_> {
         })
     }
 
-    fn climb(&mut self, rung: Rung) -> Result<()> {
+    fn escalate(&mut self, recovery: Recovery) -> Result<()> {
         self.stop_listening();
         let Some(stick) = self.stick()? else { return Ok(()) };
-        if rung == Rung::Port {
+        if recovery == Recovery::Reauthorize {
             return self.computer.reset_port(&self.place);
         }
         // A stop does not leave data or the radio off.
@@ -371,7 +371,7 @@ impl Site for Post<'_, '_> {
         if matches!(stick.mode, Mode::Hilink | Mode::HilinkSerial) {
             let mut link = self.bus.open_http(&self.place)?;
             let mut modem = Modem::over_web(&mut *link, self.access.login.as_ref(), &cancel)?;
-            if rung == Rung::Radio {
+            if recovery == Recovery::Radio {
                 let undo = (Way::Hilink, StickUndo::DataSwitch { on: true });
                 return self.off_and_on(&stick, undo, &mut |on| modem.set_data(on));
             }
@@ -382,7 +382,7 @@ impl Site for Post<'_, '_> {
         let mut quiet = Session::new(|_| {}, self.cancel.clone());
         let Some(interface) = identity::find_at_port(self.bus, &stick, &mut quiet)? else {
             return match identity::mbim_interface(&stick) {
-                Some(interface) if rung == Rung::Radio => {
+                Some(interface) if recovery == Recovery::Radio => {
                     let mut link = self.bus.open_messages(&self.place, interface)?;
                     let mut modem = Modem::over_mbim(&mut *link, &cancel)?;
                     let Some(mbim) = modem.mbim() else { return Ok(()) };
@@ -399,7 +399,7 @@ impl Site for Post<'_, '_> {
         let mut port = self.bus.open_port(&self.place, interface)?;
         let mut modem = Modem::over_at(&mut *port, &cancel)?;
         let Some(at) = modem.at() else { return Ok(()) };
-        if rung == Rung::Radio {
+        if recovery == Recovery::Radio {
             return self.off_and_on(&stick, (Way::Ncm, radio), &mut |on| {
                 at.run(&network::set_radio(on))?;
                 at.sleep(if on { Duration::ZERO } else { OFF_FOR });
