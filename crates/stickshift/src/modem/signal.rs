@@ -360,16 +360,18 @@ fn figures_over_web(web: &mut Hilink<'_>, gather: &mut Gather, heard: &mut Recep
         _ => None,
     };
     heard.technology = technology.map(str::to_owned).or(heard.technology.take());
-    let bounds = &mut heard.bounds;
-    put(&mut heard.rssi, bounds, "rssi", s.rssi);
-    put(&mut heard.rscp, bounds, "rscp", s.rscp);
-    put(&mut heard.ecio, bounds, "ecio", s.ecio);
-    put(&mut heard.rsrp, bounds, "rsrp", s.rsrp);
-    put(&mut heard.rsrq, bounds, "rsrq", s.rsrq);
-    put(&mut heard.sinr, bounds, "sinr", s.sinr);
-    put(&mut heard.nr_rsrp, bounds, "nr-rsrp", s.nr_rsrp);
-    put(&mut heard.nr_rsrq, bounds, "nr-rsrq", s.nr_rsrq);
-    put(&mut heard.nr_sinr, bounds, "nr-sinr", s.nr_sinr);
+    heard.take(&signal::Levels {
+        system: String::new(),
+        rssi: s.rssi,
+        rscp: s.rscp,
+        ecio: s.ecio,
+        rsrp: s.rsrp,
+        sinr: s.sinr,
+        rsrq: s.rsrq,
+        nr_rsrp: s.nr_rsrp,
+        nr_rsrq: s.nr_rsrq,
+        nr_sinr: s.nr_sinr,
+    });
     if let Some(band) = s.band {
         heard.carriers.push(format!("band {band}"));
     }
