@@ -185,16 +185,11 @@ impl Reader {
                 self.nameless.extend(left.filter(|_| self.devices.is_empty()));
                 continue;
             };
-            for (node, driver) in &seen.networks {
-                told.remark(&format!("{node} is its network interface, of the driver {driver}"));
-            }
-            let loose: Vec<String> = seen.loose.into_iter().chain(seen.names.into_iter().flatten()).collect();
-            if !loose.is_empty() {
-                let ports = loose.join(", ");
-                told.remark(&format!(
-                    "its serial ports are {ports}; of which interface each is, is not told"
-                ));
-            }
+            remark_ports(
+                &mut told,
+                &seen.networks,
+                seen.loose.into_iter().chain(seen.names.into_iter().flatten()),
+            );
             let others;
             (others, told.earlier) = apart(seen.before, &told);
             if told.earlier.last() == Some(&told.id) {
@@ -252,27 +247,7 @@ impl Reader {
             };
             device.is_in(Format::KernelLog);
             device.place = Some(place);
-            device.release = device.release.or(told.release);
-            device.manufacturer = device.manufacturer.take().or(told.manufacturer);
-            device.product = device.product.take().or(told.product);
-            device.serial = device.serial.take().or(told.serial);
-            device.active = device.active.or(told.active);
-            if !told.earlier.is_empty() {
-                device.earlier = told.earlier;
-            }
-            device.gone = told.gone;
-            device.returning = told.returning;
-            device.unsteady = told.unsteady;
-            device.unpowered = told.unpowered;
-            device.remarks.extend(told.remarks);
-            for (number, attached) in told.attached {
-                let known = device.attached(number);
-                known.class = known.class.or(attached.class);
-                known.driver = known.driver.take().or(attached.driver);
-                known.tty = known.tty.take().or(attached.tty);
-                known.netdev = known.netdev.take().or(attached.netdev);
-                known.cdc_wdm = known.cdc_wdm.take().or(attached.cdc_wdm);
-            }
+            join(device, told);
         }
         // A modem may show a drive beside its ports.
         let is_told = |device: &PastedDevice| device.id != NO_ID || has_modem_driver(&device.attached);
@@ -332,6 +307,43 @@ impl Reader {
         let mut all = (0..self.devices.len()).filter(same);
         let (Some(one), None) = (all.next(), all.next()) else { return None };
         (alone && !told.gone && told.id != NO_ID).then_some(one)
+    }
+}
+
+/// Remarks on the network interfaces of a device, and on the serial ports of which no interface is told.
+fn remark_ports(told: &mut PastedDevice, networks: &[(String, String)], loose: impl Iterator<Item = String>) {
+    for (node, driver) in networks {
+        told.remark(&format!("{node} is its network interface, of the driver {driver}"));
+    }
+    let loose: Vec<String> = loose.collect();
+    if !loose.is_empty() {
+        let ports = loose.join(", ");
+        told.remark(&format!("its serial ports are {ports}; of which interface each is, is not told"));
+    }
+}
+
+/// Adds what the log told to a device of the other lines, which know better what both tell.
+fn join(device: &mut PastedDevice, told: PastedDevice) {
+    device.release = device.release.or(told.release);
+    device.manufacturer = device.manufacturer.take().or(told.manufacturer);
+    device.product = device.product.take().or(told.product);
+    device.serial = device.serial.take().or(told.serial);
+    device.active = device.active.or(told.active);
+    if !told.earlier.is_empty() {
+        device.earlier = told.earlier;
+    }
+    device.gone = told.gone;
+    device.returning = told.returning;
+    device.unsteady = told.unsteady;
+    device.unpowered = told.unpowered;
+    device.remarks.extend(told.remarks);
+    for (number, attached) in told.attached {
+        let known = device.attached(number);
+        known.class = known.class.or(attached.class);
+        known.driver = known.driver.take().or(attached.driver);
+        known.tty = known.tty.take().or(attached.tty);
+        known.netdev = known.netdev.take().or(attached.netdev);
+        known.cdc_wdm = known.cdc_wdm.take().or(attached.cdc_wdm);
     }
 }
 
