@@ -189,7 +189,7 @@ fn one(context: &Context, typed: &Typed, name: &str, prefix: &str) -> Result<Val
     let host = host(context, name)?;
     let reads = reads(typed);
     let mut session = Session::open(context, &host)?;
-    let outcome = with(context, typed, &mut session, reads, prefix, &short(name));
+    let outcome = run_and_follow(context, typed, &mut session, reads, prefix, &short(name));
     if context.cancel.is_cancelled() {
         session.hurries();
     }
@@ -225,7 +225,8 @@ fn host(context: &Context, name: &str) -> Result<Host> {
     Ok(host)
 }
 
-fn with(
+/// Runs a command on the other computer, and says here what it says there, until it ends. Gives its last line.
+fn run_and_follow(
     context: &Context,
     typed: &Typed,
     session: &mut Session,
@@ -235,51 +236,16 @@ fn with(
 ) -> Result<Value> {
     // Whoever may only look asks in a way that changes nothing.
     let reads = reads || !session.is_owner;
+    let run = Run { context, typed, name, prefix, reads };
     let mut secrets = secrets(&typed.verb);
     let words = carried(typed, session, &mut secrets)?;
     if context.cancel.is_cancelled() {
         return Err(http::stopped());
     }
-    // From the first byte on, what changes something may have begun.
-    let lost = |what: String, why: &str| {
-        let verdict = if reads { Verdict::Untouched } else { Verdict::Unknown };
-        let next = match typed.verb.as_str() {
-            _ if reads => "run the same command again",
-            _ if typed.has("--all") => {
-                "wait until no stick is held, and run the same command again: what an earlier run did is not done again. No report was written"
-            }
-            "flash" => {
-                "wait until it is no longer held; when it is not what you wanted, run the same command again with --resume"
-            }
-            "load" => {
-                "wait until it is no longer held: in download mode the loader runs, in its boot ROM the same command may be run again"
-            }
-            "convert" => {
-                "wait until it is no longer held; when it is not what you wanted, run the same command again with --resume: without, a finished stick is flashed once more"
-            }
-            _ => {
-                "wait until it is no longer held, and see what it did: the same command would do it a second time"
-            }
-        };
-        let mut error = Error::new(ErrorKind::Io, what).detail(Detail::NextStep(next)).with_verdict(verdict);
-        error = error.because(io::Error::other(why.to_owned()));
-        if !reads {
-            error = error.detail(Detail::GoesOnElsewhere);
-        }
-        marked(error, &typed.verb)
-    };
-    let broke = |error: Error| {
-        // Only what reads is left before its answer.
-        if error.is(ErrorKind::Interrupted) {
-            return marked(error, &typed.verb);
-        }
-        let what = format!("the connection to {name} broke before the command had ended: {}", error.what());
-        lost(what, "what comes between the two computers, or `stickshift serve` there, ended it")
-    };
     if !reads {
         session.sees_it_through();
     }
-    let begun = session.command(&words, &secrets).map_err(&broke)?;
+    let begun = session.command(&words, &secrets).map_err(|error| run.broke(error))?;
     session.sees_it_through();
     let mut lines = match begun {
         Ok(lines) => lines,
@@ -301,63 +267,133 @@ fn with(
                 // Where that does not arrive, the command comes to its end.
                 let _ = session.ask("POST", &format!("/api/jobs/{}/cancel", known.job), "{}");
             }
-            if reads {
-                let stopped = Error::new(ErrorKind::Interrupted, "stopped on request");
-                return Err(marked(stopped.with_verdict(Verdict::Untouched), &typed.verb));
-            }
-            if stopping.is_over(Instant::now()) {
-                let what = format!("the command on {name} was asked to stop, and has not ended");
-                return Err(lost(what, "it is in a step that it does not leave, or nobody there stops it"));
+            if let Some(error) = run.given_up(&stopping) {
+                return Err(error);
             }
         }
         let line = match lines.next() {
             // What was only read is asked for again; and what a server keeps of an answer in full is less than it said.
-            Err(error) if reads || shows_in_full(typed) => return Err(broke(error)),
-            Err(error) => {
-                let seconds = found::AWAY.as_secs();
-                let what = format!(
-                    "the connection to {name} broke; the command may go on there: asking how it ends, and waiting {seconds} seconds where nobody answers"
-                );
-                context.output.warn("connection-broke", what);
-                let ask = |path: &str| session.ask("GET", path, "");
-                let last = found::end(&known, ask, || !context.cancel.is_cancelled(), found::AWAY);
-                let Some(last) = last else { return Err(broke(error)) };
-                return Ok(told_found(context, &last, name, prefix));
-            }
+            Err(error) if reads || shows_in_full(typed) => return Err(run.broke(error)),
+            Err(error) => return run.found_again(session, &known, error),
             Ok(line) => line,
         };
         let Some(mut line) = line else { continue };
         stopping.heard(Instant::now());
         match line["event"].as_str() {
             Some("job") => known = Known::of(&line),
-            Some("question") => {
-                let agreed = context.confirm(line["text"].as_str().unwrap_or_default());
-                let yes = agreed.is_ok();
-                declined = agreed.err();
-                let (path, answer) =
-                    (format!("/api/jobs/{}/answer", known.job), json!({ "yes": yes }).to_string());
-                session.ask("POST", &path, &answer).map_err(&broke)?;
-            }
+            Some("question") => declined = run.answers(session, &known, &line)?,
             Some("result" | "error") => {
                 if let (Some(no), "consent-needed") = (&declined, line["kind"].as_str().unwrap_or_default()) {
                     line["what"] = no.what().into();
                 }
                 return Ok(line);
             }
-            _ => {
-                // There, it is only known that the answer was no.
-                if let (Some(no), Some(text)) = (&declined, line["text"].as_str()) {
-                    let text = [NOT_AGREED, NOBODY_SAID_YES]
-                        .iter()
-                        .fold(text.to_owned(), |text, there| text.replace(there, no.what()));
-                    line["text"] = text.into();
-                }
-                if line["event"] != "text" {
-                    line["host"] = name.into();
-                }
-                context.output.relay(&line, prefix);
-            }
+            _ => run.relays(line, declined.as_ref()),
         }
+    }
+}
+
+/// A command that runs on another computer.
+struct Run<'a> {
+    context: &'a Context,
+    typed: &'a Typed,
+    /// The other computer's name.
+    name: &'a str,
+    /// What stands before each line of it.
+    prefix: &'a str,
+    /// It changes no stick and no computer.
+    reads: bool,
+}
+
+impl Run<'_> {
+    /// From the first byte on, what changes something may have begun.
+    fn lost(&self, what: String, why: &str) -> Error {
+        let verdict = if self.reads { Verdict::Untouched } else { Verdict::Unknown };
+        let next = match self.typed.verb.as_str() {
+            _ if self.reads => "run the same command again",
+            _ if self.typed.has("--all") => {
+                "wait until no stick is held, and run the same command again: what an earlier run did is not done again. No report was written"
+            }
+            "flash" => {
+                "wait until it is no longer held; when it is not what you wanted, run the same command again with --resume"
+            }
+            "load" => {
+                "wait until it is no longer held: in download mode the loader runs, in its boot ROM the same command may be run again"
+            }
+            "convert" => {
+                "wait until it is no longer held; when it is not what you wanted, run the same command again with --resume: without, a finished stick is flashed once more"
+            }
+            _ => {
+                "wait until it is no longer held, and see what it did: the same command would do it a second time"
+            }
+        };
+        let mut error = Error::new(ErrorKind::Io, what).detail(Detail::NextStep(next)).with_verdict(verdict);
+        error = error.because(io::Error::other(why.to_owned()));
+        if !self.reads {
+            error = error.detail(Detail::GoesOnElsewhere);
+        }
+        marked(error, &self.typed.verb)
+    }
+
+    /// The connection broke.
+    fn broke(&self, error: Error) -> Error {
+        // Only what reads is left before its answer.
+        if error.is(ErrorKind::Interrupted) {
+            return marked(error, &self.typed.verb);
+        }
+        let what =
+            format!("the connection to {} broke before the command had ended: {}", self.name, error.what());
+        self.lost(what, "what comes between the two computers, or `stickshift serve` there, ended it")
+    }
+
+    /// How it ends for whoever asked it to stop: what reads at once, everything else where it does not end by itself.
+    fn given_up(&self, stopping: &Stopping) -> Option<Error> {
+        if self.reads {
+            let stopped = Error::new(ErrorKind::Interrupted, "stopped on request");
+            return Some(marked(stopped.with_verdict(Verdict::Untouched), &self.typed.verb));
+        }
+        stopping.is_over(Instant::now()).then(|| {
+            let what = format!("the command on {} was asked to stop, and has not ended", self.name);
+            self.lost(what, "it is in a step that it does not leave, or nobody there stops it")
+        })
+    }
+
+    /// Its last line, where it is found after the connection broke.
+    fn found_again(&self, session: &mut Session, known: &Known, error: Error) -> Result<Value> {
+        let seconds = found::AWAY.as_secs();
+        let what = format!(
+            "the connection to {} broke; the command may go on there: asking how it ends, and waiting {seconds} seconds where nobody answers",
+            self.name
+        );
+        self.context.output.warn("connection-broke", what);
+        let ask = |path: &str| session.ask("GET", path, "");
+        let last = found::end(known, ask, || !self.context.cancel.is_cancelled(), found::AWAY);
+        let Some(last) = last else { return Err(self.broke(error)) };
+        Ok(told_found(self.context, &last, self.name, self.prefix))
+    }
+
+    /// Asks its question here, and sends the answer. Gives why it was no.
+    fn answers(&self, session: &mut Session, known: &Known, line: &Value) -> Result<Option<Error>> {
+        let agreed = self.context.confirm(line["text"].as_str().unwrap_or_default());
+        let (path, answer) =
+            (format!("/api/jobs/{}/answer", known.job), json!({ "yes": agreed.is_ok() }).to_string());
+        session.ask("POST", &path, &answer).map_err(|error| self.broke(error))?;
+        Ok(agreed.err())
+    }
+
+    /// Says here what it says there.
+    fn relays(&self, mut line: Value, declined: Option<&Error>) {
+        // There, it is only known that the answer was no.
+        if let (Some(no), Some(text)) = (declined, line["text"].as_str()) {
+            let text = [NOT_AGREED, NOBODY_SAID_YES]
+                .iter()
+                .fold(text.to_owned(), |text, there| text.replace(there, no.what()));
+            line["text"] = text.into();
+        }
+        if line["event"] != "text" {
+            line["host"] = self.name.into();
+        }
+        self.context.output.relay(&line, self.prefix);
     }
 }
 
