@@ -96,7 +96,7 @@ fn main() -> ExitCode {
         ["windows"] => end(windows::release().map(|path| println!("{}", path.display()))),
         ["modems"] => end(modems::remake()),
         ["captures"] => end(vm::prepare().and_then(|()| vm::captures())),
-        ["vm", "--filter", name] | ["vm", name] => vm(name),
+        ["vm", name] => vm(name),
         _ => {
             eprint!("{USAGE}");
             ExitCode::from(2)

@@ -2,9 +2,11 @@
 
 use std::io::{BufRead, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -27,6 +29,47 @@ pub(crate) fn metadata() -> Result<&'static Value, String> {
 pub(crate) fn target(path: &str) -> Result<PathBuf, String> {
     let folder = metadata()?["target_directory"].as_str().ok_or("cargo metadata names no target folder")?;
     Ok(Path::new(folder).join(path))
+}
+
+/// An emulator, and what its guest prints line by line. It ends with this.
+pub(crate) struct Console {
+    emulator: Child,
+    lines: Receiver<String>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Console {
+    /// Starts the emulator; its standard output is the console.
+    pub(crate) fn start(emulator: &mut Command) -> Result<Console, String> {
+        let name = emulator.get_program().to_string_lossy().into_owned();
+        let started = emulator.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let mut emulator = started.map_err(|e| format!("{name}: {e}"))?;
+        let console = emulator.stdout.take().ok_or("the guest has no console")?;
+        let (tell, lines) = mpsc::channel();
+        let reader = thread::spawn(move || {
+            for line in BufReader::new(console).split(b'\n').map_while(Result::ok) {
+                if tell.send(String::from_utf8_lossy(&line).trim_end().to_owned()).is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(Console { emulator, lines, reader: Some(reader) })
+    }
+
+    /// The next line; `Disconnected` where the guest has ended.
+    pub(crate) fn line(&self, until: Instant) -> Result<String, RecvTimeoutError> {
+        self.lines.recv_timeout(until.saturating_duration_since(Instant::now()))
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        let _ = self.emulator.kill();
+        let _ = self.emulator.wait();
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+    }
 }
 
 /// One line for each thing that takes a while.

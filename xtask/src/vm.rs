@@ -4,15 +4,15 @@
 //! Its kernel and udev are Debian packages that are unpacked, never installed. What it runs are the files in `xtask/vm/scenarios`.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::process::Command;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use crate::cpio::Archive;
 use crate::install::{self, Need};
-use crate::run::{command, entries, output, phase, program, root, run, status, target};
+use crate::run::{Console, command, entries, output, phase, program, root, run, status, target};
 
 /// A guest that takes longer than this hangs.
 const LIMIT: Duration = Duration::from_secs(2 * 3600);
@@ -425,26 +425,15 @@ fn boot_on(
         .arg(folder()?.join("initramfs"))
         .args(share(Path::new("/"), "host", ",readonly=on,multidevs=remap"))
         .args(share(&guest.files, "guest", ",readonly=on"))
-        .args(share(results, "results", ""))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped());
-    let mut child = qemu.spawn().map_err(|e| format!("qemu-system-x86_64: {e}"))?;
-    let console = child.stdout.take().ok_or("the guest has no console")?;
-    let (tell, told) = mpsc::channel();
-    let reader = std::thread::spawn(move || {
-        for line in BufReader::new(console).split(b'\n').map_while(Result::ok) {
-            if tell.send(String::from_utf8_lossy(&line).trim_end().to_owned()).is_err() {
-                break;
-            }
-        }
-    });
+        .args(share(results, "results", ""));
+    let console = Console::start(&mut qemu)?;
     let log = results.join(format!("console.{number}.log"));
     let mut log = fs::File::options().create(true).append(true).open(log).map_err(|e| e.to_string())?;
     let (start, mut up) = (Instant::now(), processor == Processor::Tcg);
     let mut told_so_far = Vec::new();
-    let ended = loop {
+    loop {
         let limit = if up { LIMIT } else { KVM_PATIENCE };
-        match told.recv_timeout((start + limit).saturating_duration_since(Instant::now())) {
+        match console.line(start + limit) {
             Ok(line) => {
                 let _ = writeln!(log, "{line}");
                 up |= line.ends_with(UP);
@@ -453,15 +442,13 @@ fn boot_on(
                     told_so_far.push(result.to_owned());
                 }
             }
-            Err(_) if !up => break Ok(None),
-            Err(RecvTimeoutError::Disconnected) => break Ok(Some(told_so_far)),
-            Err(RecvTimeoutError::Timeout) => break Err(format!("the guest hung for {} s", LIMIT.as_secs())),
+            Err(_) if !up => return Ok(None),
+            Err(RecvTimeoutError::Disconnected) => return Ok(Some(told_so_far)),
+            Err(RecvTimeoutError::Timeout) => {
+                return Err(format!("the guest hung for {} s", LIMIT.as_secs()));
+            }
         }
-    };
-    let _ = child.kill();
-    let _ = child.wait();
-    let _ = reader.join();
-    ended
+    }
 }
 
 /// Every scenario must have passed, and every guest must have come to its end.

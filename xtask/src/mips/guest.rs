@@ -1,17 +1,17 @@
 //! The guest: boots a kernel with the router's program in its first files, and checks what its console says.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use crate::cpio::Archive;
 use crate::dist::{self, Target, Variant};
 use crate::mips::kernel::Kernel;
 use crate::mips::steps::{MOST_MEMORY, STEPS, STICKS, Step};
-use crate::run::{self, command, root, status, target};
+use crate::run::{self, Console, command, root, status, target};
 use crate::toolchain::Toolchain;
 
 /// A guest that takes longer than this hangs.
@@ -97,34 +97,21 @@ fn first_files(
 /// Boots, and returns the lines of the console.
 fn boot(kernel: &Kernel, processor: &Target, files: &Path) -> Result<Vec<String>, String> {
     let log = target(&format!("mips/console-{}.log", processor.name))?;
-    let qemu = format!("qemu-system-{}", processor.name);
-    let mut child = Command::new(&qemu)
-        .args([
-            "-M", "malta", "-cpu", "24Kc", "-m", "64", "-vga", "none", "-display", "none", "-monitor", "none",
-        ])
-        .args(["-serial", "stdio", "-no-reboot", "-nic", "user,model=pcnet,restrict=off"])
-        .args(["-append", "console=ttyS0 quiet panic=-1 rdinit=/init"])
-        .arg("-kernel")
-        .arg(&kernel.image)
-        .arg("-initrd")
-        .arg(files)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|e| format!("{qemu}: {e}"))?;
-    let console = child.stdout.take().ok_or("the guest has no console")?;
-    let (tell, told) = mpsc::channel();
-    let reader = std::thread::spawn(move || {
-        for line in BufReader::new(console).split(b'\n').map_while(Result::ok) {
-            if tell.send(String::from_utf8_lossy(&line).trim_end().to_owned()).is_err() {
-                break;
-            }
-        }
-    });
+    let mut qemu = Command::new(format!("qemu-system-{}", processor.name));
+    qemu.args([
+        "-M", "malta", "-cpu", "24Kc", "-m", "64", "-vga", "none", "-display", "none", "-monitor", "none",
+    ])
+    .args(["-serial", "stdio", "-no-reboot", "-nic", "user,model=pcnet,restrict=off"])
+    .args(["-append", "console=ttyS0 quiet panic=-1 rdinit=/init"])
+    .arg("-kernel")
+    .arg(&kernel.image)
+    .arg("-initrd")
+    .arg(files);
+    let console = Console::start(&mut qemu)?;
     let mut file = fs::File::create(&log).map_err(|e| format!("{}: {e}", log.display()))?;
     let (start, mut lines) = (Instant::now(), Vec::new());
     let ended = loop {
-        match told.recv_timeout((start + LIMIT).saturating_duration_since(Instant::now())) {
+        match console.line(start + LIMIT) {
             Ok(line) => {
                 let _ = writeln!(file, "{line}");
                 lines.push(line);
@@ -139,9 +126,7 @@ fn boot(kernel: &Kernel, processor: &Target, files: &Path) -> Result<Vec<String>
             }
         }
     };
-    let _ = child.kill();
-    let _ = child.wait();
-    let _ = reader.join();
+    drop(console);
     println!("    the console is in {}", log.display());
     ended
 }
