@@ -4,18 +4,14 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use test_support::result_of;
+
 fn stickshift(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_stickshift")).args(arguments).current_dir(folder).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-fn json(output: &Output) -> serde_json::Value {
-    let printed = text(&output.stdout);
-    let last = printed.lines().last().unwrap();
-    serde_json::from_str::<serde_json::Value>(last).unwrap()["result"].take()
 }
 
 /// A folder with two raw partitions, and an image built from them.
@@ -47,7 +43,7 @@ fn inspect_shows_the_map() {
     ] {
         assert!(shown.lines().any(|l| l == line), "{line:?} is not in\n{shown}");
     }
-    let map = json(&stickshift(folder.path(), &["inspect", "fw.bin", "--json"]));
+    let map = result_of(&stickshift(folder.path(), &["inspect", "fw.bin", "--json"]).stdout);
     assert_eq!(map["kind"], "firmware");
     assert_eq!(map["partitions"][1]["name"], "System");
     assert_eq!(map["partitions"][1]["size"], 14);
@@ -113,7 +109,7 @@ fn extract_and_build_there_and_back() {
     );
     let joined = ["firmware", "build", "fw/00-00110000-Fastboot.fw", "fw", "--kind", "1", "-o", "three.bin"];
     assert!(stickshift(folder.path(), &joined).status.success());
-    let map = json(&stickshift(folder.path(), &["inspect", "three.bin", "--json"]));
+    let map = result_of(&stickshift(folder.path(), &["inspect", "three.bin", "--json"]).stdout);
     assert_eq!(map["partitions"].as_array().unwrap().len(), 3);
 }
 

@@ -4,6 +4,9 @@
 use std::process::Command;
 
 use serde_json::Value;
+#[cfg(target_os = "linux")]
+use test_support::Running;
+use test_support::result_of;
 
 fn identify(arguments: &[&str]) -> (Value, String) {
     let run =
@@ -11,12 +14,7 @@ fn identify(arguments: &[&str]) -> (Value, String) {
     let run = run.unwrap();
     assert!(run.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
     let text = String::from_utf8(run.stdout).unwrap();
-    (result_of(&text), text)
-}
-
-/// The result, which the last line has.
-fn result_of(printed: &str) -> Value {
-    serde_json::from_str::<Value>(printed.lines().last().unwrap()).unwrap()["result"].take()
+    (result_of(text.as_bytes()), text)
 }
 
 /// `value, sure` of a finding, which has its evidence.
@@ -122,14 +120,17 @@ fn a_login_brings_out_the_rest() {
         .env("STICKSHIFT_PASSWORD", "admin")
         .output()
         .unwrap();
-    let said: Value = result_of(&String::from_utf8(run.stdout).unwrap());
+    let said: Value = result_of(&run.stdout);
     assert_eq!(finding(&said, "model"), "E3372h, certain");
     assert_eq!(finding(&said, "version"), "22.200.15.00.00, certain");
 }
 
 /// An independent device at the other end: what it prints first is where it is.
 #[cfg(target_os = "linux")]
-struct Peer(std::process::Child, String);
+struct Peer {
+    _running: Running,
+    at: String,
+}
 
 #[cfg(target_os = "linux")]
 impl Peer {
@@ -147,15 +148,7 @@ impl Peer {
             .unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Some(Peer(process, line.trim().to_owned()))
-    }
-}
-
-#[cfg(target_os = "linux")]
-impl Drop for Peer {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        Some(Peer { _running: Running(process), at: line.trim().to_owned() })
     }
 }
 
@@ -167,7 +160,7 @@ fn a_port_alone_is_enough() {
         ("3g", "K3772, likely", "unknown", &[]),
     ] {
         let Some(peer) = Peer::start("at_modem.py", &["--style", style]) else { return };
-        let (said, _) = identify(&["--port", &peer.1]);
+        let (said, _) = identify(&["--port", &peer.at]);
         assert_eq!(finding(&said, "model"), model);
         assert_eq!(finding(&said, "firmware"), firmware);
         assert_eq!(finding(&said, "mode"), "unknown");
@@ -186,7 +179,7 @@ fn an_address_alone_is_enough() {
         ("g2", "4", "E303, likely", "unknown"),
     ] {
         let Some(peer) = Peer::start("hilink_server.py", &[generation, login]) else { return };
-        let (said, _) = identify(&["--url", &format!("http://127.0.0.1:{}/", peer.1)]);
+        let (said, _) = identify(&["--url", &format!("http://127.0.0.1:{}/", peer.at)]);
         assert_eq!(finding(&said, "model"), model, "{generation} {login}");
         assert_eq!(finding(&said, "version"), version, "{generation} {login}");
         assert_eq!(finding(&said, "firmware"), "hilink, certain", "{generation} {login}");

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use test_support::result_of;
 
 fn capture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/captures").join(name)
@@ -16,12 +17,6 @@ fn stickshift(arguments: &[&str]) -> Output {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-/// The result of what was printed as JSON; of a failure, what was found before.
-fn result_of(stdout: &[u8]) -> serde_json::Value {
-    let last = String::from_utf8_lossy(stdout).lines().last().map(str::to_owned).unwrap();
-    serde_json::from_str::<serde_json::Value>(&last).unwrap()["result"].take()
 }
 
 #[test]

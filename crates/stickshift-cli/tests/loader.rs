@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use stickshift_emu::testkit::loader_file;
+use test_support::result_of;
 
 fn stickshift(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_stickshift")).args(arguments).current_dir(folder).output().unwrap()
@@ -12,12 +13,6 @@ fn stickshift(folder: &Path, arguments: &[&str]) -> Output {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-fn json(output: &Output) -> serde_json::Value {
-    let printed = text(&output.stdout);
-    let last = printed.lines().last().unwrap();
-    serde_json::from_str::<serde_json::Value>(last).unwrap()["result"].take()
 }
 
 fn table(product: &[u8]) -> Vec<u8> {
@@ -65,10 +60,10 @@ fn inspect_says_what_a_loader_does_and_why() {
         assert!(shown.lines().any(|l| l == line), "{line:?} is not in\n{shown}");
     }
     assert_eq!(text(&stickshift(folder.path(), &["loader", "info", "stock.bin"]).stdout), shown);
-    let unknown = json(&stickshift(folder.path(), &["inspect", "unknown.bin", "--json"]));
+    let unknown = result_of(&stickshift(folder.path(), &["inspect", "unknown.bin", "--json"]).stdout);
     assert_eq!((&unknown["kind"], &unknown["safety"]["code"]), (&"loader".into(), &"unknown".into()));
     assert_eq!(unknown["blocks"][1]["address"], 0x3000_4000);
-    let table = json(&stickshift(folder.path(), &["inspect", "new-table.bin", "--json"]));
+    let table = result_of(&stickshift(folder.path(), &["inspect", "new-table.bin", "--json"]).stdout);
     assert_eq!(
         (&table["kind"], &table["table"]["product"]),
         (&"partition-table".into(), &"NEW_STICK".into())
@@ -88,7 +83,7 @@ fn patch_writes_what_it_says() {
     let mut expected = fs::read(path("stock.bin")).unwrap();
     expected[0x294..0x298].copy_from_slice(&[0x00, 0x00, 0xa0, 0xe3]);
     assert_eq!(fs::read(path("safe.bin")).unwrap(), expected);
-    let safe = json(&stickshift(folder.path(), &["inspect", "safe.bin", "--json"]));
+    let safe = result_of(&stickshift(folder.path(), &["inspect", "safe.bin", "--json"]).stdout);
     assert_eq!(safe["safety"]["code"], "already-safe");
 
     let arguments = [
@@ -103,11 +98,11 @@ fn patch_writes_what_it_says() {
         "--file-flag",
         "0",
     ];
-    let cut = json(&stickshift(folder.path(), &[&arguments[..], &["--json"]].concat()));
+    let cut = result_of(&stickshift(folder.path(), &[&arguments[..], &["--json"]].concat()).stdout);
     let changed: Vec<&str> =
         cut["changes"].as_array().unwrap().iter().map(|c| c["what"].as_str().unwrap()).collect();
     assert_eq!(changed, ["fastboot-cut", "fastboot-cut", "partition-table", "file-flag", "erase-patch"]);
-    let cut = json(&stickshift(folder.path(), &["inspect", "fb.bin", "--json"]));
+    let cut = result_of(&stickshift(folder.path(), &["inspect", "fb.bin", "--json"]).stdout);
     assert_eq!(cut["blocks"][1]["size"], 0x1c08);
     assert_eq!(cut["table"]["product"], "NEW_STICK");
     assert_eq!(cut["table"]["partitions"][0]["file_flag"], true);

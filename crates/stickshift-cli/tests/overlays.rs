@@ -6,6 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use test_support::result_of;
+
 fn stickshift(root: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stickshift"));
     command.args(arguments).env("STICKSHIFT_ROOT", root).output().unwrap()
@@ -15,12 +17,6 @@ fn write(root: &Path, file: &str, text: &str) {
     let path = root.join(file);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
-}
-
-/// The result of what was printed as JSON; of a failure, what was found before.
-fn result_of(stdout: &[u8]) -> serde_json::Value {
-    let last = String::from_utf8_lossy(stdout).lines().last().map(str::to_owned).unwrap();
-    serde_json::from_str::<serde_json::Value>(&last).unwrap()["result"].take()
 }
 
 fn plan(root: &Path, arguments: &[&str]) -> serde_json::Value {

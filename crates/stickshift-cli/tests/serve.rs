@@ -8,16 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-
-/// A process that ends with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use test_support::Running;
 
 /// What a server says that has to end by itself; one that does not is ended, and has no exit code.
 fn refused(folder: &Path, args: &[&str]) -> (Option<i32>, String) {

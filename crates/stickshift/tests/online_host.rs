@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use stickshift::event::Cancel;
@@ -14,6 +14,7 @@ use stickshift::online::computer::{
     Card, Change, Computer, MAIN_TABLE, Network, Pppd, PppdState, Route, Rule, SettingName,
 };
 use stickshift::online::probe::{Answer, Probe};
+use test_support::Running;
 
 /// Runs this test binary again in network and mount namespaces of its own, where `inside` is the only test; `false` where that was done
 /// and passed, and where it cannot be done, which is counted.
@@ -66,21 +67,9 @@ fn everything() -> String {
     )
 }
 
-/// A program that ends with the test.
-struct Peer(Child);
-
-impl Peer {
-    fn start(line: &str) -> Peer {
-        let child = Command::new("sh").args(["-c", &format!("exec {line}")]).stdin(Stdio::null()).spawn();
-        Peer(child.unwrap())
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn start(line: &str) -> Running {
+    let child = Command::new("sh").args(["-c", &format!("exec {line}")]).stdin(Stdio::null()).spawn();
+    Running(child.unwrap())
 }
 
 fn computer(folder: &Path) -> SysComputer {
@@ -95,12 +84,12 @@ fn computer(folder: &Path) -> SysComputer {
 }
 
 /// A pair of interfaces: ours, and the network's in a namespace of its own with an address and dnsmasq.
-fn network(folder: &Path) -> (Card, Peer) {
+fn network(folder: &Path) -> (Card, Running) {
     run("ip netns add operator && ip link add wwan0 type veth peer name op netns operator");
     run(
         "ip -n operator addr add 10.99.0.1/24 dev op && ip -n operator link set op up && ip -n operator link set lo up",
     );
-    let peer = Peer::start(&format!(
+    let peer = start(&format!(
         "ip netns exec operator dnsmasq --keep-in-foreground --conf-file=/dev/null --interface=op --bind-interfaces \
          --dhcp-range=10.99.0.50,10.99.0.60,255.255.255.0,1h --dhcp-option=26,1430 --address=/check.example/10.99.0.1 \
          --no-resolv --no-hosts --pid-file= --dhcp-leasefile={}",
@@ -218,7 +207,7 @@ fn a_portal_and_a_free_way_are_told_apart() {
             "from http.server import *\nclass H(BaseHTTPRequestHandler):\n def do_GET(s):\n  s.send_response({status}); {header}s.end_headers()\nHTTPServer(('10.99.0.1', 80), H).serve_forever()\n"
         );
         fs::write(&server, script).unwrap();
-        let _server = Peer::start(&format!("ip netns exec operator python3 {}", server.display()));
+        let _server = start(&format!("ip netns exec operator python3 {}", server.display()));
         let page = Probe::Page {
             to: [10, 99, 0, 1].into(),
             host: "check.example".into(),
@@ -249,18 +238,15 @@ fn pppd_takes_a_port_that_is_dialled_and_ends_when_told() {
     }
     let folder = tempfile::tempdir().unwrap();
     let (a, b) = (folder.path().join("a"), folder.path().join("b"));
-    let _pair = Peer::start(&format!(
-        "socat pty,raw,echo=0,link={} pty,raw,echo=0,link={}",
-        a.display(),
-        b.display()
-    ));
+    let _pair =
+        start(&format!("socat pty,raw,echo=0,link={} pty,raw,echo=0,link={}", a.display(), b.display()));
     let end = Instant::now() + Duration::from_secs(10);
     while !(a.exists() && b.exists()) {
         assert!(Instant::now() < end);
         std::thread::sleep(Duration::from_millis(20));
     }
     run("ip netns add operator");
-    let _operator = Peer::start(&format!(
+    let _operator = start(&format!(
         "ip netns exec operator pppd {} 115200 nodetach noauth local nocrtscts 10.64.64.64:10.67.15.2 ms-dns 10.177.0.34 noccp novj ip-up-script /bin/true",
         b.display()
     ));

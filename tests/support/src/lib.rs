@@ -6,7 +6,10 @@
 pub mod hostile_http;
 pub mod message_bus;
 pub mod reports;
+mod running;
 pub mod sources;
+
+pub use running::{Running, result_of};
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};

@@ -12,16 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
-
-/// A process that ends with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use test_support::Running;
 
 fn stickshift(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stickshift"));
