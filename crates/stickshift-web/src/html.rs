@@ -34,6 +34,11 @@ pub(crate) fn field(report: &Value, name: &str) -> String {
     value(&report[name])
 }
 
+/// What a form sends without showing it.
+pub(crate) fn hidden(name: &str, value: &str) -> String {
+    format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">", text(name), text(value))
+}
+
 /// A part of a path or of a query.
 pub(crate) fn encoded(part: &str) -> String {
     let kept = |b: &u8| b.is_ascii_alphanumeric() || b"-._~".contains(b);

@@ -14,7 +14,7 @@ use super::stick::{amount, of, tabs, title};
 use super::{Page, Shared, Who, query};
 use crate::api;
 use crate::guard::Form;
-use crate::html::{encoded, field, list, terms, text, value};
+use crate::html::{encoded, field, hidden, list, terms, text, value};
 
 pub(super) async fn page(
     State(app): Shared,
@@ -27,7 +27,8 @@ pub(super) async fn page(
     body.push_str(&page.done(&query(&uri)));
     body.push_str(&state(&page, &place).await);
     if page.may_change() {
-        let inner = format!("{}<button class=\"quiet\">{}</button>", hidden(&place), page.t("disconnect"));
+        let inner =
+            format!("{}<button class=\"quiet\">{}</button>", hidden("place", &place), page.t("disconnect"));
         let _ = write!(body, "{}<section><h2>{}</h2>", page.form("/do/down", &inner), page.t("connect"));
         let suggested = page.read("apn", &of(&place)).await;
         body.push_str(suggested.as_ref().err().map_or("", String::as_str));
@@ -35,10 +36,6 @@ pub(super) async fn page(
         body.push_str("</section>");
     }
     page.show(&title(&page, "nav-connect", &place), "/", &body)
-}
-
-fn hidden(place: &str) -> String {
-    format!("<input type=\"hidden\" name=\"place\" value=\"{}\">", text(place))
 }
 
 /// How the connection of this computer through a stick stands, as a part that follows what commands do.
@@ -172,7 +169,7 @@ fn form(page: &Page<'_>, place: &str, suggested: Option<&Value>) -> String {
     let inner = format!(
         "{}{}{}{}{stay}<details><summary>{}</summary>{}{}{}{}{}{}</details>\
          <div class=\"actions\"><button>{}</button><button class=\"quiet\" formaction=\"/do/preview-up\">{}</button></div>",
-        hidden(place),
+        hidden("place", place),
         input("apn", "apn", "text", &note, hint),
         input("pin", "pin", "password", &page.t("pin-note"), ""),
         tick("roaming", "roaming-note"),

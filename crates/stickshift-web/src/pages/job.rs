@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::profiles::generic;
 use super::{Page, Shared, Who, connect, failure_page, nothing};
 use crate::guard::Form;
-use crate::html::{encoded, field, list, terms, text, value};
+use crate::html::{encoded, field, hidden, list, terms, text, value};
 use crate::jobs::{Job, Told};
 use crate::operations::CONSENTS;
 
@@ -188,10 +188,10 @@ fn outcome(page: &Page<'_>, job: &Job, told: &Told) -> String {
 }
 
 fn networks(page: &Page<'_>, job: &Job, networks: &Value) -> String {
-    let place = job.fields.get("place").map(text).unwrap_or_default();
+    let place = hidden("place", job.fields.get("place").unwrap_or_default());
     let rows = networks.as_array().into_iter().flatten().map(|network| {
         let inner = format!(
-            "<input type=\"hidden\" name=\"place\" value=\"{place}\"><input type=\"hidden\" name=\"number\" value=\"{}\"><button class=\"quiet\">{}</button>",
+            "{place}<input type=\"hidden\" name=\"number\" value=\"{}\"><button class=\"quiet\">{}</button>",
             field(network, "number"),
             page.t("select")
         );
@@ -213,9 +213,9 @@ fn ways_on(page: &Page<'_>, job: &Job, last: &Value) -> String {
     let login = page.login_form(last, job.fields.get("place"));
     if let (true, Some(place)) = (page.app.jobs.engine().is_virtual(), job.fields.get("place")) {
         let inner = format!(
-            "<input type=\"hidden\" name=\"place\" value=\"{}\"><input type=\"hidden\" name=\"job\" value=\"{}\"><button class=\"quiet\">{}</button>",
-            text(place),
-            job.id,
+            "{}{}<button class=\"quiet\">{}</button>",
+            hidden("place", place),
+            hidden("job", &job.id.to_string()),
             page.t("replug")
         );
         actions.push_str(&page.form("/replug", &inner));
@@ -250,10 +250,7 @@ fn ways_on(page: &Page<'_>, job: &Job, last: &Value) -> String {
 fn fields_of(job: &Job, keep: impl Fn(&str) -> bool) -> String {
     let known = |name: &str| job.operation.fields.iter().any(|field| field.name == name);
     let kept = job.fields.0.iter().filter(|(name, value)| known(name) && keep(name) && !value.is_empty());
-    kept.map(|(name, value)| {
-        format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">", text(name), text(value))
-    })
-    .collect()
+    kept.map(|(name, value)| hidden(name, value)).collect()
 }
 
 /// A plan with its evidence and its dangers: each is agreed to by itself. What blocks it needs a consent, and then a new plan.

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{Page, Shared, Who, connect, query};
 use crate::fields::Fields;
-use crate::html::{encoded, field, list, terms, text, value};
+use crate::html::{encoded, field, hidden, list, terms, text, value};
 use crate::metrics::power;
 use crate::sampling::Sample;
 
@@ -257,7 +257,7 @@ pub(super) async fn messages(
     let query = query(&uri);
     let mut body = tabs(&page, &place, "/messages");
     body.push_str(&page.done(&query));
-    let hidden = format!("<input type=\"hidden\" name=\"place\" value=\"{}\">", text(&place));
+    let hidden = hidden("place", &place);
     match page.read("messages", &of(&place)).await {
         Err(failure) => body.push_str(&failure),
         Ok(found) => {
@@ -366,7 +366,7 @@ pub(super) async fn network(
     let page = Page::new(&app, &caller);
     let mut body = tabs(&page, &place, "/network");
     body.push_str(&page.done(&query(&uri)));
-    let hidden = format!("<input type=\"hidden\" name=\"place\" value=\"{}\">", text(&place));
+    let hidden = hidden("place", &place);
     match page.read("network", &of(&place)).await {
         Err(failure) => body.push_str(&failure),
         Ok(found) => {

@@ -12,7 +12,7 @@ use super::stick::TABS;
 use super::{Page, Shared, Who, failure_page, query};
 use crate::fields::Fields;
 use crate::guard::Form;
-use crate::html::{encoded, field, list, terms, text};
+use crate::html::{encoded, field, hidden, list, terms, text};
 use crate::jobs::refusal;
 
 pub(super) async fn page(State(app): Shared, Extension(caller): Who, uri: Uri) -> Response {
@@ -65,11 +65,7 @@ fn card(page: &Page<'_>, stick: &Value) -> String {
         }
     }
     if mode == "cdrom" {
-        let inner = format!(
-            "<input type=\"hidden\" name=\"place\" value=\"{}\"><button>{}</button>",
-            text(place),
-            page.t("plan-switch")
-        );
+        let inner = format!("{}<button>{}</button>", hidden("place", place), page.t("plan-switch"));
         actions.push_str(&page.form("/do/plan-switch", &inner));
     }
     if !matches!(mode, "cdrom" | "unknown") {
@@ -77,11 +73,8 @@ fn card(page: &Page<'_>, stick: &Value) -> String {
             write!(actions, "<a class=\"button\" href=\"/convert?place={at}\">{}</a>", page.t("nav-convert"));
     }
     if page.app.jobs.engine().is_virtual() {
-        let inner = format!(
-            "<input type=\"hidden\" name=\"place\" value=\"{}\"><button class=\"quiet\">{}</button>",
-            text(place),
-            page.t("replug")
-        );
+        let inner =
+            format!("{}<button class=\"quiet\">{}</button>", hidden("place", place), page.t("replug"));
         actions.push_str(&page.form("/replug", &inner));
     }
     let evidence = list("plain", &stick["evidence"]);
