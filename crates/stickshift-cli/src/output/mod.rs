@@ -206,7 +206,7 @@ impl Output {
     /// Text that is no result: the plan before the question, a list of findings.
     pub(crate) fn say(&self, text: &str) {
         if (!self.json || self.texts) && !self.quiet {
-            self.pause_bar();
+            self.pause();
             text.lines().for_each(|line| self.tell(line));
         }
     }
@@ -217,7 +217,7 @@ impl Output {
         if self.listener.is_some() {
             return self.warn("aside", text.to_owned());
         }
-        self.pause_bar();
+        self.pause();
         self.tell(text);
     }
 
@@ -227,7 +227,7 @@ impl Output {
             self.print_line(&json::line(name, json!({ name: report.value() })));
             self.in_words("err", report);
         } else if !self.quiet {
-            self.pause_bar();
+            self.pause();
             let _ = print_text(report, self.err, &mut io::stderr().lock());
         }
     }
@@ -238,13 +238,13 @@ impl Output {
             self.print_line(&json::line(name, json!({ name: report.value() })));
             return self.in_words("out", report);
         }
-        self.pause_bar();
+        self.pause();
         self.written(print_text(report, self.out, &mut io::stdout().lock()));
     }
 
     /// Prints a verb's result; in JSON [`end`](Self::end) does.
     pub(crate) fn finish(&self, report: &dyn ErasedReport) {
-        self.pause_bar();
+        self.pause();
         if self.json {
             self.result.replace(Some(report.value()));
             self.in_words("out", report);
@@ -451,7 +451,7 @@ impl Output {
             text.push_str(&clean::line(one));
             text.push('\n');
         }
-        self.pause_bar();
+        self.pause();
         if is_result {
             let mut out = io::stdout().lock();
             self.written(out.write_all(self.out.dress(&text).as_bytes()).and_then(|()| out.flush()));
@@ -522,10 +522,6 @@ impl Output {
 
     /// Clears the line of the bar: something else writes to the terminal.
     pub(crate) fn pause(&self) {
-        self.pause_bar();
-    }
-
-    fn pause_bar(&self) {
         if let Some(bar) = self.bar.borrow_mut().as_mut() {
             bar.clear();
         }

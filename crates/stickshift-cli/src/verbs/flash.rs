@@ -95,13 +95,13 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
     let mut interrupted = None;
     let mut is_touched = false;
     if args.resume {
-        let journal = Journal::load(&folder, &key)?;
+        let journal = Journal::load(&folder, key.clone())?;
         journal.check_files(&records)?;
         resumption::plan(&journal.record, &files, None, &mut plan);
         is_touched = journal.record.touched;
         interrupted = Some(journal);
     } else {
-        match Journal::load(&folder, &key) {
+        match Journal::load(&folder, key.clone()) {
             Ok(journal) => {
                 resumption::plan_anew(&journal.record, &mut plan);
                 is_touched = journal.record.touched;

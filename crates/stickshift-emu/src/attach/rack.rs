@@ -84,7 +84,7 @@ pub enum RackChange {
     Left,
 }
 
-/// See the module. Time is this computer's.
+/// Virtual sticks behind their sockets. Time is this computer's.
 pub struct Rack {
     sockets: Box<dyn Sockets>,
     slots: Vec<RackSlot>,

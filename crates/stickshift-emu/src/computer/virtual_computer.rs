@@ -62,7 +62,7 @@ struct UsbSocket {
     last_ttys: BTreeSet<u32>,
 }
 
-/// See the module.
+/// The virtual computer.
 #[derive(Default)]
 pub(crate) struct VirtualComputer {
     now: Moment,

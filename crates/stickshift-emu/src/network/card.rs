@@ -17,7 +17,7 @@ const NEIGHBOUR_SOLICITATION: u8 = 135;
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
 const LEASE_S: u32 = 7200;
 
-/// See the module.
+/// A virtual network card at the bearer.
 #[derive(Debug)]
 pub struct Card {
     /// The host's Ethernet address, as last seen.

@@ -65,7 +65,7 @@ pub struct Quirks {
     pub names_only: bool,
 }
 
-/// See the module.
+/// The virtual network of one operator.
 pub struct Operator {
     quirks: Quirks,
     link: Option<Link>,

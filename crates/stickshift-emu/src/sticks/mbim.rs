@@ -73,7 +73,7 @@ fn can_strike(kind: FaultKind) -> bool {
     kind.is_of_network() && !of_card || of_messages
 }
 
-/// See the module.
+/// The virtual MBIM stick.
 #[derive(Debug)]
 pub struct MbimStick {
     options: MbimOptions,

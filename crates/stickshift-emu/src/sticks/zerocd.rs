@@ -66,7 +66,7 @@ enum Shows {
     Target(usize),
 }
 
-/// See the module.
+/// The virtual stick that switches.
 #[derive(Debug)]
 pub struct ZeroCd {
     options: ZeroCdOptions,

@@ -21,9 +21,9 @@ fn by_port(port: &DevicePort, key: &Key, folder: &Path, resume: bool, stop_at: u
     let proxy = Proxy::new(Box::new(port.clone()), Faults::none(), 0);
     let mut bus = ProxyBus { proxy, mode: Mode::Download };
     let mut journal = if resume {
-        Journal::load(folder, key)?
+        Journal::load(folder, key.clone())?
     } else {
-        Journal::begin(folder, key, Fingerprint::default(), vec![file.record()])?
+        Journal::begin(folder, key.clone(), Fingerprint::default(), vec![file.record()])?
     };
     let cancel = Cancel::new();
     let stop = cancel.clone();

@@ -150,13 +150,13 @@ fn ports_have_journals_of_their_own() {
     let keys = ["/dev/pts/3", "/dev/pts/33", "/dev/pts-3", "/dev/ttyUSB0"].map(|p| Key::Port(p.into()));
     let held: Vec<Journal> = keys
         .iter()
-        .map(|key| Journal::begin(dir.path(), key, Fingerprint::default(), vec![]).unwrap())
+        .map(|key| Journal::begin(dir.path(), key.clone(), Fingerprint::default(), vec![]).unwrap())
         .collect();
     for (journal, key) in held.into_iter().zip(&keys) {
-        let same = Journal::load(dir.path(), key).unwrap_err();
+        let same = Journal::load(dir.path(), key.clone()).unwrap_err();
         assert!(same.is(ErrorKind::PortBusy));
         journal.finish().unwrap();
-        assert!(Journal::load(dir.path(), key).unwrap_err().is(ErrorKind::NoJournal));
+        assert!(Journal::load(dir.path(), key.clone()).unwrap_err().is(ErrorKind::NoJournal));
     }
 }
 

@@ -19,7 +19,6 @@ use core::net::IpAddr;
 pub mod kind {
     #![allow(missing_docs, reason = "the kernel's own names")]
     pub const NEW_LINK: u16 = 16;
-    pub const GET_LINK: u16 = 18;
     pub const NEW_ADDRESS: u16 = 20;
     pub const DELETE_ADDRESS: u16 = 21;
     pub const GET_ADDRESS: u16 = 22;
