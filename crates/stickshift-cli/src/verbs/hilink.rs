@@ -140,25 +140,13 @@ pub(crate) fn run(context: &mut Context, args: HilinkArgs) -> Result<()> {
             }
             context.output.finish(&Updates { updates: modem.updates_itself()? });
         }
-        // What has no other way in is asked of the web session itself.
-        other => {
-            if let Some(web) = modem.web() {
-                run_over_web(context, web, other)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn run_over_web(context: &Context, web: &mut Hilink<'_>, verb: HilinkVerb) -> Result<()> {
-    match verb {
-        HilinkVerb::Info { unmasked } => info(context, web, unmasked)?,
+        HilinkVerb::Info { unmasked } => info(context, web(&mut modem)?, unmasked)?,
         HilinkVerb::Signal => {
             context.output.outcome_is(Outcome::Untouched);
-            context.output.finish(&Signal::of(&web.call(&device::signal())?));
+            context.output.finish(&Signal::of(&web(&mut modem)?.call(&device::signal())?));
         }
         HilinkVerb::Traffic => {
-            let t = web.call(&monitoring::traffic())?;
+            let t = web(&mut modem)?.call(&monitoring::traffic())?;
             context.output.outcome_is(Outcome::Untouched);
             context.output.finish(&Traffic {
                 seconds: t.seconds,
@@ -173,7 +161,7 @@ fn run_over_web(context: &Context, web: &mut Hilink<'_>, verb: HilinkVerb) -> Re
         }
         HilinkVerb::Reboot => {
             context.confirm("Restart the stick?")?;
-            delivered(context, web.call_and_lose(&device::control(Control::Reboot))?)?;
+            delivered(context, web(&mut modem)?.call_and_lose(&device::control(Control::Reboot))?)?;
         }
         HilinkVerb::Mode { composition, cgi } => {
             let mode = match composition {
@@ -181,18 +169,23 @@ fn run_over_web(context: &Context, web: &mut Hilink<'_>, verb: HilinkVerb) -> Re
                 Composition::Debug => UsbMode::Debug,
             };
             context.confirm("Switch the USB composition? The network card disappears briefly; on most sticks replugging reverts it.")?;
+            let web = web(&mut modem)?;
             let result =
                 if cgi { web.cgi_switch(mode.number()) } else { web.call_and_lose(&device::mode(mode)) };
             delivered(context, result?)?;
         }
-        HilinkVerb::Raw { path, post, unmasked } => raw(context, web, &path, post.as_deref(), unmasked)?,
-        HilinkVerb::Status
-        | HilinkVerb::Connect
-        | HilinkVerb::Disconnect
-        | HilinkVerb::Profile { .. }
-        | HilinkVerb::Updates { .. } => {}
+        HilinkVerb::Raw { path, post, unmasked } => {
+            raw(context, web(&mut modem)?, &path, post.as_deref(), unmasked)?;
+        }
     }
     Ok(())
+}
+
+/// The session with the stick's web server, for what has no other way in.
+fn web<'m, 'l>(modem: &'m mut Modem<'l>) -> Result<&'m mut Hilink<'l>> {
+    modem
+        .web()
+        .ok_or_else(|| Error::new(ErrorKind::Unsupported, "this modem was not reached by its web server"))
 }
 
 fn info(context: &Context, web: &mut Hilink<'_>, unmasked: bool) -> Result<()> {
