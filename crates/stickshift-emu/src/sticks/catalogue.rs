@@ -1,6 +1,6 @@
 //! The virtual sticks by name.
 
-use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::error::{Detail, Error, ErrorKind, Result};
 
 use crate::device::Device;
 use crate::hilink::{Login, WebOptions};
@@ -164,7 +164,7 @@ pub fn virtual_stick(name: &str, seed: u64, fault: Option<&str>) -> Result<Box<d
     }
     let Some(options) = switchable::options(name) else {
         return Err(Error::new(ErrorKind::Usage, format!("there is no virtual stick named {name}"))
-            .with("names", names().map(|(name, _)| name).collect::<Vec<_>>().join(" ")));
+            .detail(Detail::NextStep("`stickshift virtual` lists the names")));
     };
     let identity = options.identity.clone().numbered(seed);
     let subscriber = subscriber(seed);
