@@ -9,6 +9,9 @@ use stickshift::host::is_stick_name;
 /// The word's name among the arguments of a verb.
 const WORD: &str = "stick_word";
 const OPTION: &str = "stick";
+/// What every STICK says of itself.
+pub(crate) const HELP: &str =
+    "The stick: USB port path, ids, tty, serial number or IMEI [default: the only one that fits]";
 /// Other ways to say which stick.
 const INSTEAD: [&str; 4] = [OPTION, "port", "url", "all"];
 
@@ -30,12 +33,7 @@ fn with_word(command: Command, instead: &[&'static str]) -> Command {
     if command.get_positionals().next().is_some() {
         return command;
     }
-    command.arg(
-        Arg::new(WORD)
-            .value_name("STICK")
-            .help("The stick: USB port path, ids, tty, serial number or IMEI")
-            .conflicts_with_all(instead.iter().copied()),
-    )
+    command.arg(Arg::new(WORD).value_name("STICK").help(HELP).conflicts_with_all(instead.iter().copied()))
 }
 
 /// The stick that was typed as a word.

@@ -16,14 +16,14 @@ use stickshift::stick::{Mode, Place, Stick, is_huawei_design};
 use crate::context::Context;
 use crate::output::json::Outcome;
 use crate::select::port_place;
+use crate::stick_word;
 use crate::wrong_mode::{self, Needs};
 use crate::{files, hosted, question};
 
 /// Which stick, for a verb that takes other words before it.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct StickArgs {
-    /// The stick: USB port path, ids, tty, serial number or IMEI [default: the only one connected]
-    #[arg(id = "stick_after", value_name = "STICK", conflicts_with = "stick")]
+    #[arg(id = "stick_after", value_name = "STICK", conflicts_with = "stick", help = stick_word::HELP)]
     word: Option<String>,
 
     /// The same, as an option
@@ -41,8 +41,7 @@ impl StickArgs {
 /// Which stick, over which AT port.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct PortArgs {
-    /// The stick: USB port path, ids, tty, serial number or IMEI
-    #[arg(long, value_name = "STICK", global = true)]
+    #[arg(long, value_name = "STICK", global = true, help = stick_word::HELP)]
     pub(crate) stick: Option<String>,
 
     /// Use this serial port directly, without USB detection

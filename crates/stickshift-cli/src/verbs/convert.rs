@@ -25,6 +25,7 @@ use crate::output::plan::{EraseConsentArgs, ImageConsentArgs};
 use crate::rack::{self, Line, Phase, RackArgs};
 #[cfg(feature = "rack")]
 use crate::recovery::Work;
+use crate::stick_word;
 use crate::verbs::flash::bytes_left;
 use crate::way_in::LoginArgs;
 use crate::{consent, undisturbed};
@@ -35,8 +36,7 @@ use crate::{consent, undisturbed};
 /// confirm it the stick is only asked what it is.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ConvertArgs {
-    /// The stick: USB port path, ids, tty, serial number or IMEI
-    #[arg(long, value_name = "STICK")]
+    #[arg(long, value_name = "STICK", help = stick_word::HELP)]
     stick: Option<String>,
 
     /// Firmware to convert to

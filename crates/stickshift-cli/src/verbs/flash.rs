@@ -26,6 +26,7 @@ use crate::rack::{self, Line, Phase, RackArgs};
 #[cfg(feature = "rack")]
 use crate::recovery::Work;
 use crate::select::port_place;
+use crate::stick_word;
 use crate::wrong_mode::{self, Needs};
 use crate::{consent, undisturbed};
 
@@ -39,8 +40,7 @@ pub(crate) struct FlashArgs {
     #[arg(value_name = "FIRMWARE.. [STICK]", required = true)]
     words: Vec<String>,
 
-    /// The stick: USB port path, ids, tty, serial number or IMEI
-    #[arg(long, value_name = "STICK")]
+    #[arg(long, value_name = "STICK", help = stick_word::HELP)]
     stick: Option<String>,
 
     /// Use this serial port directly, without USB detection

@@ -18,6 +18,7 @@ use crate::files;
 use crate::options::Switch;
 use crate::output::Report;
 use crate::output::json::Outcome;
+use crate::stick_word;
 use crate::verbs::hilink_reports::{
     Data, Delivered, Info, Request, Sessions, Signal, Status, Traffic, Updates,
 };
@@ -29,8 +30,7 @@ pub(crate) struct HilinkArgs {
     #[command(subcommand)]
     verb: HilinkVerb,
 
-    /// The stick: USB port path, ids, tty, serial number or IMEI
-    #[arg(long, value_name = "STICK", global = true)]
+    #[arg(long, value_name = "STICK", global = true, help = stick_word::HELP)]
     stick: Option<String>,
 
     #[command(flatten)]

@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::output::Report;
 use crate::output::json::Outcome;
 use crate::select::{OTHER_PAGE, port_place};
+use crate::stick_word;
 use crate::way_in::{LoginArgs, PortArgs, WebArgs};
 
 /// Identify a stick: model, firmware, confidence and evidence, and what you can do next.
@@ -23,8 +24,7 @@ use crate::way_in::{LoginArgs, PortArgs, WebArgs};
 /// Read-only: uses the USB descriptors and queries the AT port or the web API.
 #[derive(Args, Debug)]
 pub(crate) struct IdentifyArgs {
-    /// The stick: USB port path, ids, tty, serial number or IMEI
-    #[arg(long, value_name = "STICK", conflicts_with_all = ["port", "url"])]
+    #[arg(long, value_name = "STICK", conflicts_with_all = ["port", "url"], help = stick_word::HELP)]
     stick: Option<String>,
 
     /// Query only this port

@@ -12,13 +12,13 @@ use crate::config;
 use crate::context::Context;
 use crate::output::Report;
 use crate::output::json::Outcome;
+use crate::stick_word;
 use crate::way_in::WayInArgs;
 
 /// Show the access point that `up` takes where none is given.
 #[derive(Args, Debug)]
 pub(crate) struct ApnArgs {
-    /// The stick: USB port path, ids, tty, serial number or IMEI
-    #[arg(id = "stick_after", value_name = "STICK", conflicts_with_all = ["stick", "port", "url"])]
+    #[arg(id = "stick_after", value_name = "STICK", conflicts_with_all = ["stick", "port", "url"], help = stick_word::HELP)]
     word: Option<String>,
 
     #[command(flatten)]

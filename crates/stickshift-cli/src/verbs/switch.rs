@@ -21,6 +21,7 @@ use crate::rack::{self, Line, Phase, RackArgs};
 #[cfg(feature = "rack")]
 use crate::recovery::Work;
 use crate::select::OTHER_PAGE;
+use crate::stick_word;
 use crate::verbs::list::StickReport;
 use crate::way_in::LoginArgs;
 
@@ -31,8 +32,7 @@ use crate::way_in::LoginArgs;
 /// the operator's address instead of the stick's own router for good, convert it: `stickshift convert --to stick`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SwitchArgs {
-    /// The stick: USB port path, ids, tty, serial number or IMEI
-    #[arg(long, value_name = "STICK")]
+    #[arg(long, value_name = "STICK", help = stick_word::HELP)]
     stick: Option<String>,
 
     /// Target mode
