@@ -39,9 +39,9 @@ impl Report for Connected {
         }
         match c.passes {
             Some(passes) => {
-                writeln!(out, "largest packet {passes} of the {} that {} takes", c.mtu, c.interface)?
+                writeln!(out, "MTU           {passes} of the {} that {} takes", c.mtu, c.interface)?
             }
-            None => writeln!(out, "largest packet {}", c.mtu)?,
+            None => writeln!(out, "MTU           {}", c.mtu)?,
         }
         writeln!(out, "answers       {}", c.reaches.join(", "))?;
         c.changed.iter().try_for_each(|line| writeln!(out, "changed       {line}"))

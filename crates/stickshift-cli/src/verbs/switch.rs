@@ -43,7 +43,7 @@ pub(crate) struct SwitchArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "message")]
     profile: Option<PathBuf>,
 
-    /// Send this message; up to three, in order. Hex as in profiles: 0x, blanks and colons between bytes are nothing
+    /// Send this message; up to three, in order. Hex as in profiles: 0x, blanks and colons between bytes are ignored
     #[arg(long, value_name = "HEX")]
     message: Vec<String>,
 

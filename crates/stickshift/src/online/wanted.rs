@@ -90,9 +90,7 @@ impl Wanted {
             && way != Way::Hilink
             && self.ip != Some(PdpType::V4)
         {
-            let what = format!(
-                "--mtu {mtu} leaves no room for IPv6, whose largest packet has {LEAST_OF_IPV6} bytes or more"
-            );
+            let what = format!("--mtu {mtu} is too small: IPv6 needs an MTU of at least {LEAST_OF_IPV6}");
             let next = "give --mtu 1280 or more, or ask for IPv4 alone: --ip v4";
             return Err(Error::new(ErrorKind::Usage, what)
                 .detail(Detail::NextStep(next))
