@@ -96,9 +96,6 @@ fn verb_in(name: &str) -> Option<&str> {
 fn verb_of(module: &str) -> Option<&str> {
     Some(match module {
         "run" | "apart" => return None,
-        "online_stay" => "online",
-        "openwrt" | "setup_online" | "setup_systemd" | "setup_udev" => "setup",
-        "pasted" => "inspect",
         "virtual_owner" | "virtual_rack" | "virtual_stick" => "virtual",
         other => other.strip_suffix("_reports").unwrap_or(other),
     })
@@ -126,7 +123,7 @@ mod tests {
         }
         assert_eq!(after("stickshift::verbs::list::run", "stickshift::"), Some("verbs"));
         assert_eq!(
-            verb_in("stickshift::verbs::apart::<stickshift::verbs::online_stay::Args>"),
+            verb_in("stickshift::verbs::apart::<stickshift::verbs::online::stay::Args>"),
             Some("online")
         );
         assert_eq!(verb_in("stickshift::verbs::run"), None);

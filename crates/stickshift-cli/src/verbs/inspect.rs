@@ -1,5 +1,8 @@
 //! `stickshift inspect FILE`: what is it, and what is in it.
 
+#[cfg(feature = "pasted")]
+pub(crate) mod pasted;
+
 use std::io::Read;
 use std::path::PathBuf;
 
@@ -17,8 +20,6 @@ use crate::verbs::firmware::{self, ImageReport};
 use crate::verbs::learn;
 #[cfg(feature = "flash")]
 use crate::verbs::loader;
-#[cfg(feature = "pasted")]
-use crate::verbs::pasted;
 use crate::verbs::profile;
 #[cfg(feature = "router")]
 use crate::verbs::router;

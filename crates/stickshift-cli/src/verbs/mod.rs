@@ -1,5 +1,5 @@
-//! The verbs of the command line, one file each: its arguments, and what it does with the library. A new verb is a file, a row of [`Verb`]
-//! and a row of [`run`].
+//! The verbs of the command line: the file of a verb has its arguments, and what it does with the library; what only that verb needs is beside
+//! it, or in the folder of its name. A new verb is a file, a row of [`Verb`] and a row of [`run`].
 
 pub(crate) mod at;
 #[cfg(feature = "mqtt")]
@@ -29,17 +29,6 @@ pub(crate) mod loader;
 pub(crate) mod network;
 #[cfg(feature = "online")]
 pub(crate) mod online;
-#[cfg(feature = "online")]
-mod online_apn;
-#[cfg(all(target_os = "linux", feature = "online"))]
-mod online_journal;
-#[cfg(feature = "online")]
-mod online_reports;
-#[cfg(feature = "online")]
-mod online_stay;
-pub(crate) mod openwrt;
-#[cfg(feature = "pasted")]
-pub(crate) mod pasted;
 pub(crate) mod pin;
 #[cfg(feature = "ports")]
 pub(crate) mod ports;
@@ -58,14 +47,6 @@ pub(crate) mod serve;
 #[cfg(feature = "web")]
 mod serve_stopped;
 pub(crate) mod setup;
-mod setup_files;
-mod setup_online;
-#[cfg(feature = "desktop")]
-mod setup_serve;
-#[cfg(feature = "desktop")]
-mod setup_systemd;
-#[cfg(feature = "desktop")]
-mod setup_udev;
 pub(crate) mod signal;
 pub(crate) mod sms;
 pub(crate) mod switch;
@@ -393,7 +374,7 @@ pub(crate) fn shapes() -> crate::output::schema::Shapes {
     #[cfg(feature = "learn")]
     learn::shapes(&mut shapes);
     #[cfg(feature = "pasted")]
-    pasted::shapes(&mut shapes);
+    inspect::pasted::shapes(&mut shapes);
     #[cfg(feature = "router")]
     router_reports::shapes(&mut shapes);
     #[cfg(feature = "flash")]

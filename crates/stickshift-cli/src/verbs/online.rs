@@ -1,5 +1,11 @@
 //! `stickshift online`: from the stick to packets, and back.
 
+mod apn;
+#[cfg(target_os = "linux")]
+mod journal;
+mod reports;
+mod stay;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};
@@ -19,11 +25,10 @@ use crate::context::Context;
 use crate::hosted;
 use crate::output::json::Outcome;
 use crate::question;
-use crate::verbs::online_apn;
-use crate::verbs::online_reports::{AllStand, Connected, Down, Stands};
-use crate::verbs::online_stay::{self, Limit, Staying};
 use crate::way_in::{LoginArgs, StickArgs, secret};
 use crate::wrong_mode::{self, Needs};
+use reports::{AllStand, Connected, Down, Stands};
+use stay::{Limit, Staying};
 
 /// Go online through a stick, and back.
 ///
@@ -46,7 +51,7 @@ enum OnlineVerb {
     /// Show the state of the connection; the stick is not asked
     Status(StatusArgs),
     /// The access point that `up` takes without --apn
-    Apn(online_apn::ApnArgs),
+    Apn(apn::ApnArgs),
 }
 
 #[derive(Args, Debug)]
@@ -271,7 +276,7 @@ pub(crate) fn run(context: &mut Context, args: OnlineArgs) -> Result<()> {
         OnlineVerb::Up(args) => up(context, &args),
         OnlineVerb::Down(args) => down(context, &args),
         OnlineVerb::Status(args) => status(context, &args),
-        OnlineVerb::Apn(args) => online_apn::run(context, args),
+        OnlineVerb::Apn(args) => apn::run(context, args),
     }
 }
 
@@ -319,7 +324,7 @@ fn up(context: &mut Context, args: &UpArgs) -> Result<()> {
         let every = Duration::from_secs(args.every);
         let listens = !args.leave_port;
         let staying = Staying { wanted: &wanted, limit: args.limit, every, hook: args.exec.clone(), listens };
-        let ended = online_stay::run(context, &mut *bus, &mut *computer, stick.place, access, &staying);
+        let ended = stay::run(context, &mut *bus, &mut *computer, stick.place, access, &staying);
         let _ = stays.as_ref().map(|file| file.set_len(0));
         finish_down(context, ended.map_err(leads_on)?);
         return Ok(());
@@ -509,9 +514,9 @@ pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
     shapes.result::<Connected>("online up");
     shapes.result::<stickshift::plan::Plan>("online up");
     shapes.result::<Down>("online up");
-    shapes.event::<online_stay::Happened>("online up", "online");
+    shapes.event::<stay::Happened>("online up", "online");
     shapes.result::<Down>("online down");
     shapes.result::<Stands>("online status");
     shapes.result::<AllStand>("online status");
-    online_apn::shapes(shapes);
+    apn::shapes(shapes);
 }

@@ -1,5 +1,15 @@
 //! `stickshift setup`: installs system files.
 
+mod files;
+mod online;
+pub(crate) mod openwrt;
+#[cfg(feature = "desktop")]
+mod serve;
+#[cfg(feature = "desktop")]
+mod systemd;
+#[cfg(feature = "desktop")]
+mod udev;
+
 #[cfg(any(feature = "completions", feature = "man"))]
 use std::io::{self, Write};
 #[cfg(feature = "desktop")]
@@ -18,11 +28,8 @@ use crate::manual;
 #[cfg(any(feature = "completions", feature = "man"))]
 use crate::output::Report;
 #[cfg(feature = "desktop")]
-use crate::verbs::setup_files::write;
-use crate::verbs::setup_files::{WhereTo, write_as};
-use crate::verbs::{openwrt, setup_online};
-#[cfg(feature = "desktop")]
-use crate::verbs::{setup_serve, setup_systemd, setup_udev};
+use files::write;
+use files::{WhereTo, write_as};
 
 /// Install system files: udev rules, systemd unit, completions, man pages; OpenWrt settings for a stick.
 ///
@@ -161,23 +168,23 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
         What::Openwrt(args) => openwrt::run(context, args),
         #[cfg(feature = "desktop")]
         What::Udev { where_to, switch: true, .. } => {
-            let rules = setup_udev::switching_rules(&where_to.program()?)?;
+            let rules = udev::switching_rules(&where_to.program()?)?;
             let then = "udevadm control --reload, then plug the stick in again";
             write(context, &where_to, "etc/udev/rules.d/81-stickshift-switch.rules", rules, then)
         }
         #[cfg(feature = "desktop")]
         What::Udev { where_to, of_interfaces: true, .. } => {
             let then = "udevadm control --reload, then plug the sticks in again";
-            let rules = setup_udev::naming_rules();
+            let rules = udev::naming_rules();
             write(context, &where_to, "etc/udev/rules.d/79-stickshift-names.rules", rules, then)
         }
         #[cfg(feature = "desktop")]
         What::Udev { where_to, group, .. } => {
             let group = match group {
-                Some(group) => setup_udev::checked(group, where_to.is_package())?,
-                None => setup_udev::usual_group(),
+                Some(group) => udev::checked(group, where_to.is_package())?,
+                None => udev::usual_group(),
             };
-            let rules = setup_udev::udev_rules(&group);
+            let rules = udev::udev_rules(&group);
             let then = "udevadm control --reload && udevadm trigger, then plug the stick in again";
             write(context, &where_to, "etc/udev/rules.d/70-stickshift.rules", rules, then)
         }
@@ -192,29 +199,29 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
             Ok(())
         }
         #[cfg(feature = "man")]
-        What::Man { dir: Some(dir), remove } => crate::verbs::setup_files::pages(context, dir, remove),
+        What::Man { dir: Some(dir), remove } => files::pages(context, dir, remove),
         #[cfg(feature = "desktop")]
         What::Networkmanager(OwnerArgs { where_to, interface, metric }) => {
             let path = format!("etc/NetworkManager/system-connections/stickshift-{interface}.nmconnection");
-            let text = setup_online::networkmanager(&interface, metric);
+            let text = online::networkmanager(&interface, metric);
             // NetworkManager leaves out what others can read.
             write_as(context, &where_to, &path, text, 0o600, "nmcli connection reload")
         }
         #[cfg(feature = "desktop")]
         What::Networkd(OwnerArgs { where_to, interface, metric }) => {
             let path = format!("etc/systemd/network/60-stickshift-{interface}.network");
-            let text = setup_online::networkd(&interface, metric);
+            let text = online::networkd(&interface, metric);
             write(context, &where_to, &path, text, "networkctl reload")
         }
         What::Netifd { where_to } => {
             let then = "set option proto 'stickshift' and option place in /etc/config/network; /etc/init.d/network restart";
-            let text = setup_online::protocol_handler();
+            let text = online::protocol_handler();
             write_as(context, &where_to, "lib/netifd/proto/stickshift.sh", text, 0o755, then)
         }
         #[cfg(feature = "desktop")]
         What::Systemd { where_to, online: true, .. } => {
             let program = where_to.program()?;
-            let unit = setup_online::unit(&program);
+            let unit = online::unit(&program);
             let then = "systemctl daemon-reload && systemctl enable --now stickshift-online@PLACE";
             write(context, &where_to, "etc/systemd/system/stickshift-online@.service", unit, then)
         }
@@ -222,28 +229,28 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
         What::Systemd { where_to, serve: true, .. } => {
             let program = where_to.program()?;
             refuse_hidden(context, &where_to, &program)?;
-            let unit = setup_serve::unit(&setup_systemd::unit_word(&program), &setup_udev::usual_group());
+            let unit = serve::unit(&systemd::unit_word(&program), &udev::usual_group());
             let then = "stickshift setup udev; systemctl daemon-reload && systemctl enable --now stickshift-serve; journalctl -u stickshift-serve shows the link";
             write(context, &where_to, "etc/systemd/system/stickshift-serve.service", unit, then)
         }
         #[cfg(feature = "desktop")]
         What::Systemd { where_to, serve_socket: true, .. } => {
             let then = "stickshift setup systemd --serve; systemctl daemon-reload && systemctl enable --now stickshift-serve.socket";
-            let unit = setup_serve::socket();
+            let unit = serve::socket();
             write(context, &where_to, "etc/systemd/system/stickshift-serve.socket", unit, then)
         }
         #[cfg(feature = "desktop")]
         What::Systemd { where_to, .. } => {
             let program = where_to.program()?;
             refuse_hidden(context, &where_to, &program)?;
-            if let Some(path) = setup_systemd::writable_by_others(&program) {
+            if let Some(path) = systemd::writable_by_others(&program) {
                 let what = format!(
                     "others than root can write {}: the service would run it as root",
                     path.display()
                 );
                 context.session().warn("writable-program", what);
             }
-            let unit = setup_systemd::unit(&program);
+            let unit = systemd::unit(&program);
             let then = "systemctl daemon-reload && systemctl enable --now stickshift";
             write(context, &where_to, "etc/systemd/system/stickshift.service", unit, then)
         }
@@ -279,7 +286,7 @@ impl Report for Text {
 /// Refuses to write a unit that could not start its program. To print one is no harm: it may be for another computer.
 #[cfg(feature = "desktop")]
 fn refuse_hidden(context: &Context, to: &WhereTo, program: &Path) -> Result<()> {
-    match setup_systemd::refuse_hidden(program) {
+    match systemd::refuse_hidden(program) {
         Err(error) if to.print => context.output.warn("hidden-program", error.what().to_owned()),
         other => other?,
     }
@@ -288,7 +295,7 @@ fn refuse_hidden(context: &Context, to: &WhereTo, program: &Path) -> Result<()> 
 
 #[cfg(test)]
 pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
-    use crate::verbs::setup_files::{self, Removed, Written};
+    use files::{Removed, Written};
     #[cfg(feature = "desktop")]
     for verb in ["setup udev", "setup systemd", "setup networkmanager", "setup networkd"] {
         shapes.result::<Written>(verb);
@@ -301,7 +308,7 @@ pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
     #[cfg(feature = "man")]
     {
         shapes.result::<Text>("setup man");
-        shapes.result::<setup_files::Pages>("setup man");
+        shapes.result::<files::Pages>("setup man");
         shapes.result::<Removed>("setup man");
     }
     openwrt::shapes(shapes);

@@ -26,7 +26,7 @@ use crate::hosted;
 use crate::output::Report;
 use crate::output::json::Outcome;
 #[cfg(target_os = "linux")]
-use crate::verbs::online_journal::Journal;
+use crate::verbs::online::journal::Journal;
 
 /// How long a look rests beside virtual sticks, whose clock jumps to the next one: else it would take a whole processor.
 const REST: Duration = Duration::from_millis(20);

@@ -1,6 +1,6 @@
 //! systemd's files for `serve`: the service, and the socket that starts it.
 
-use crate::verbs::setup_systemd::HARDENED;
+use crate::verbs::setup::systemd::HARDENED;
 
 /// The web page as a service of its own user. The udev rules of `setup udev` let `group` open sticks; it has no other right but to set
 /// addresses and routes. `program` is a word of a unit.

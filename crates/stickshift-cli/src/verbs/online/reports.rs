@@ -6,7 +6,7 @@ use serde::Serialize;
 use stickshift::online::{Connection, Status, Taken};
 
 use crate::output::Report;
-use crate::verbs::online_apn;
+use crate::verbs::online::apn;
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -20,7 +20,7 @@ impl Report for Connected {
         if let Some(operator) = &c.operator {
             writeln!(out, "network       {operator}{roaming}")?;
         }
-        let apn = online_apn::words(c.apn.as_deref());
+        let apn = apn::words(c.apn.as_deref());
         writeln!(out, "access point  {apn} ({})", c.apn_from)?;
         let from = match &c.address_from[..] {
             [] => String::new(),

@@ -18,7 +18,7 @@ use crate::output::Report;
 use crate::overlays;
 use crate::verbs::profile;
 #[cfg(feature = "desktop")]
-use crate::verbs::setup_files::{Removed, remove_empty_folders};
+use crate::verbs::setup::files::{Removed, remove_empty_folders};
 use crate::way_in::StickArgs;
 use crate::wrong_mode::{self, Needs};
 
@@ -82,12 +82,16 @@ enum Who {
 
 /// What the protocol needs on the router, where no package brings it.
 const PROTOCOL: [(&str, &str, bool); 4] = [
-    ("/lib/netifd/proto/stickshift.sh", include_str!("../../openwrt/lib/netifd/proto/stickshift.sh"), true),
-    ("/lib/netifd/stickshift-check", include_str!("../../openwrt/lib/netifd/stickshift-check"), true),
-    ("/etc/init.d/stickshift", include_str!("../../openwrt/etc/init.d/stickshift"), true),
+    (
+        "/lib/netifd/proto/stickshift.sh",
+        include_str!("../../../openwrt/lib/netifd/proto/stickshift.sh"),
+        true,
+    ),
+    ("/lib/netifd/stickshift-check", include_str!("../../../openwrt/lib/netifd/stickshift-check"), true),
+    ("/etc/init.d/stickshift", include_str!("../../../openwrt/etc/init.d/stickshift"), true),
     (
         "/etc/hotplug.d/usb/30-stickshift",
-        include_str!("../../openwrt/etc/hotplug.d/usb/30-stickshift"),
+        include_str!("../../../openwrt/etc/hotplug.d/usb/30-stickshift"),
         false,
     ),
 ];

@@ -46,7 +46,7 @@ pub(super) fn unit(program: &Path) -> String {
 
 /// netifd's protocol handler `stickshift`: `/lib/netifd/proto/stickshift.sh`.
 pub(super) fn protocol_handler() -> String {
-    include_str!("../../openwrt/lib/netifd/proto/stickshift.sh").to_owned()
+    include_str!("../../../openwrt/lib/netifd/proto/stickshift.sh").to_owned()
 }
 
 #[cfg(test)]
