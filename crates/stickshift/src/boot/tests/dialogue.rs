@@ -374,22 +374,25 @@ fn a_hanging_raminit_is_told_from_a_lost_answer() {
 fn no_tail_is_ever_sent_twice_in_a_row() {
     for fault in FAULTS {
         for packet in [RAMINIT_TAIL, LAST] {
-            let mut watched = Watched { rom: Rom::with(packet, fault), last: 0 };
+            let mut watched = Behind { rom: Rom::with(packet, fault), line: Watched(0) };
             let _ = send(&mut watched);
         }
     }
 }
 
-struct Watched {
+/// A boot ROM behind a line, through which all that is written to it goes.
+struct Behind<L> {
     rom: Rom,
-    last: u8,
+    line: L,
 }
 
-impl ByteLink for Watched {
+trait Line: Send {
+    fn write(&mut self, rom: &mut Rom, bytes: &[u8]) -> Result<()>;
+}
+
+impl<L: Line> ByteLink for Behind<L> {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        assert!(!(bytes[0] == 0xed && matches!(self.last, 0xed | 0x41)), "a tail again");
-        self.last = bytes[0];
-        self.rom.write(bytes)
+        self.line.write(&mut self.rom, bytes)
     }
     fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> Result<usize> {
         self.rom.read(buffer, deadline)
@@ -402,6 +405,17 @@ impl ByteLink for Watched {
     }
     fn sleep(&mut self, time: Duration) {
         self.rom.sleep(time);
+    }
+}
+
+/// Remembers the first byte of the last packet.
+struct Watched(u8);
+
+impl Line for Watched {
+    fn write(&mut self, rom: &mut Rom, bytes: &[u8]) -> Result<()> {
+        assert!(!(bytes[0] == 0xed && matches!(self.0, 0xed | 0x41)), "a tail again");
+        self.0 = bytes[0];
+        rom.write(bytes)
     }
 }
 

@@ -79,7 +79,8 @@ fn a_port_that_closes_and_comes_back_is_gone_on_with() {
 fn it_stops_between_packets_when_asked_to() {
     for stop_after in 0..=SMALL_PACKETS {
         let cancel = Cancel::new();
-        let mut link = Cancelling { rom: Rom::default(), cancel: cancel.clone(), stop_after };
+        let mut link =
+            Behind { rom: Rom::default(), line: Cancelling { cancel: cancel.clone(), stop_after } };
         if stop_after == 0 {
             cancel.cancel();
         }
@@ -105,7 +106,7 @@ fn a_failure_after_the_last_tail_says_that_the_loader_may_run() {
             for stop_after in 1..=SMALL_PACKETS + 2 {
                 let cancel = Cancel::new();
                 let rom = Rom { keeps_port: true, ..Rom::with(at, fault) };
-                let mut link = Cancelling { rom, cancel: cancel.clone(), stop_after };
+                let mut link = Behind { rom, line: Cancelling { cancel: cancel.clone(), stop_after } };
                 let Err(error) = download(&mut link, &small(), &mut Session::new(|_| {}, cancel)) else {
                     continue;
                 };
@@ -129,37 +130,24 @@ fn a_failure_after_the_last_tail_says_that_the_loader_may_run() {
 fn a_tail_that_was_accepted_and_refused_may_have_started_the_loader() {
     let rom = Rom { keeps_port: true, ..Rom::with(LAST, Fault::Both) };
     let cancel = Cancel::new();
-    let mut link = Cancelling { rom, cancel: cancel.clone(), stop_after: SMALL_PACKETS };
+    let mut link = Behind { rom, line: Cancelling { cancel: cancel.clone(), stop_after: SMALL_PACKETS } };
     let error = download(&mut link, &small(), &mut Session::new(|_| {}, cancel)).unwrap_err();
     assert!(error.is(ErrorKind::Interrupted) && error.has(&Detail::StartUnseen), "{error:?}");
 }
 
 /// Asks to stop as soon as so many packets were written.
 struct Cancelling {
-    rom: Rom,
     cancel: Cancel,
     stop_after: u32,
 }
 
-impl ByteLink for Cancelling {
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.rom.write(bytes)?;
-        if self.rom.packets == self.stop_after {
+impl Line for Cancelling {
+    fn write(&mut self, rom: &mut Rom, bytes: &[u8]) -> Result<()> {
+        rom.write(bytes)?;
+        if rom.packets == self.stop_after {
             self.cancel.cancel();
         }
         Ok(())
-    }
-    fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> Result<usize> {
-        self.rom.read(buffer, deadline)
-    }
-    fn discard_input(&mut self) -> Result<()> {
-        self.rom.discard_input()
-    }
-    fn now(&self) -> Moment {
-        self.rom.now()
-    }
-    fn sleep(&mut self, time: Duration) {
-        self.rom.sleep(time);
     }
 }
 
