@@ -553,5 +553,4 @@ fn likely_addresses(routes: &str, netdev: &str) -> Vec<Ipv4Addr> {
 }
 
 #[cfg(test)]
-#[path = "http_tests.rs"]
 mod tests;

@@ -259,5 +259,4 @@ impl UsbLink for PassThroughLink {
 }
 
 #[cfg(test)]
-#[path = "pass_through_tests.rs"]
 mod tests;

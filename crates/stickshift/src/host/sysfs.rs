@@ -297,5 +297,4 @@ fn active_descriptor(device: &Path, configuration: u8) -> Option<ConfigurationDe
 }
 
 #[cfg(test)]
-#[path = "sysfs_tests.rs"]
 mod tests;

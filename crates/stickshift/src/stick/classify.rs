@@ -557,5 +557,4 @@ fn mode(id: UsbId, class: u8, interfaces: &[Interface], roles: &[Role], evidence
 }
 
 #[cfg(test)]
-#[path = "classify_tests.rs"]
 mod tests;

@@ -258,5 +258,4 @@ pub fn ports_are_made(stick: &Stick) -> bool {
 }
 
 #[cfg(test)]
-#[path = "expectation_tests.rs"]
 mod tests;
