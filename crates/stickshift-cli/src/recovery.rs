@@ -237,11 +237,11 @@ fn unknown(error: &Error, work: Work) -> String {
             "`stickshift list` shows whether it is in download mode; if not, plug it in with the boot pin grounded and run the same command again"
                 .into()
         }
+        _ if error.has(&Detail::CodeSent) => {
+            "a code was sent, and an attempt may have been counted: `stickshift pin status` shows how many are left".into()
+        }
         (Work::Talk, _) => {
             "what became of the command is not known; check what it did before you run it again".into()
-        }
-        (Work::Online, _) if error.has(&Detail::CodeSent) => {
-            "a PIN was sent, and an attempt may have been counted: `stickshift pin status` shows how many are left".into()
         }
         (Work::Online, _) if error.is(ErrorKind::Disconnected) => {
             "the connection ended with its power, but it may keep a setting of this run: run `stickshift online down` with the stick in the same USB port".into()

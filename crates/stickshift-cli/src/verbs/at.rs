@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use stickshift::at::{At, effect_of, refusal};
+use stickshift::at::{At, effect_of, is_counted, refusal};
 use stickshift::error::{Detail, Effect, Error, ErrorKind, Refusal, RefusalFamily, Result, Tried, Verdict};
 use stickshift::mask;
 use stickshift::modem::{Modem, is_emergency_call, may_be_sent, what_follows};
@@ -20,7 +20,7 @@ use crate::way_in::{PortArgs, tell_second_look};
 
 /// Send AT commands to a stick and print the replies.
 ///
-/// What the stick answers is printed as it is, identities too. Stops at the first command that the stick refuses. Unsolicited lines are not part of a reply; --verbose shows them.
+/// What the stick answers is printed as it is, identities too. Stops at the first command that the stick refuses. Unsolicited lines are shown by --verbose alone. `stickshift pin` keeps the last try of a code; this does not.
 #[derive(Args, Debug)]
 pub(crate) struct AtArgs {
     /// Commands, for example ATI, +CSQ or 'AT^HCSQ?'; a missing AT prefix is added
@@ -150,6 +150,7 @@ fn refused(modem: &mut Modem<'_>, command: &str, result: &Final) -> Error {
         Some(at) => at.refused(command, result),
         None => refusal(command, result),
     };
+    let error = if is_counted(command) { error.detail(Detail::CodeSent) } else { error };
     let code = match result {
         Final::NoCarrier => 3,
         Final::NoDialtone => 6,

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::at::{Command, refusal, typed};
-use crate::error::{Effect, Error, ErrorKind, Result};
+use crate::error::{Detail, Effect, Error, ErrorKind, Result};
 use crate::event::Cancel;
 use crate::link::{ByteLink, Changes, Effects, Moment};
 use crate::mask;
@@ -137,7 +137,8 @@ impl<'l> At<'l> {
             let _ = self.collector.push(&late);
             let timeout = Duration::from_secs(1);
             match self.exchange(Line { command: attention, text: None, effect: Effect::Reads, timeout }) {
-                Err(e) if e.is(ErrorKind::Timeout) => waits(),
+                // At a prompt it was text, which is aborted by now.
+                Err(e) if matches!(e.kind(), ErrorKind::Timeout | ErrorKind::Usage) => waits(),
                 Ok(_) => {
                     if std::mem::take(&mut self.stale) {
                         self.another_result_follows();
@@ -158,7 +159,7 @@ impl<'l> At<'l> {
     /// a user typed see [`effect_of`](crate::at::effect_of).
     ///
     /// # Errors
-    /// `Usage` for a text that is no command; `Timeout`, `Disconnected`, `Interrupted`, `UnexpectedAnswer` for an answer without end,
+    /// `Usage` for a text that is no command, and for a command that asks for a text, which is aborted; `Timeout`, `Disconnected`, `Interrupted`, `UnexpectedAnswer` for an answer without end,
     /// `Io`. The fact `command` has its secrets masked. The verdict is that of [`Standing::assess`](crate::error::Standing::assess).
     pub fn command(&mut self, command: &str, effect: Effect, timeout: Duration) -> Result<Answer> {
         self.resynchronise()?;
@@ -368,6 +369,10 @@ impl<'l> At<'l> {
         let answer = result.map_err(|e| {
             self.collector.abandon();
             self.stale = true;
+            // Aborted at its prompt, it did nothing.
+            if e.is(ErrorKind::Usage) && !typed::is_several(command) {
+                self.effects.standing = before;
+            }
             self.assess(e.with("command", mask::text(command)))
         })?;
         // Nothing began where no prompt came.
@@ -429,6 +434,11 @@ impl<'l> At<'l> {
                         self.told = true;
                         self.effects.standing = self.effects.standing.in_doubt();
                         self.link.write(&[text, &[CTRL_Z]].concat())?;
+                    } else if n == 0 && !self.told {
+                        self.link.write(&[ESC])?;
+                        let next = Detail::NextStep("`stickshift sms send` sends messages");
+                        let what = "the stick asks for a text: it got none";
+                        return Err(Error::new(ErrorKind::Usage, what).detail(next));
                     }
                 }
                 Progress::More => {}

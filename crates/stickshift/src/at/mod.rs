@@ -36,7 +36,8 @@ use crate::wire::at::{Answer, fields};
 
 pub use engine::{At, PATIENT, USUAL};
 pub use refusal::refusal;
-pub use typed::effect_of;
+pub(crate) use typed::plain;
+pub use typed::{effect_of, is_counted, may_have_acted};
 
 /// One command as a value.
 pub struct Command<T> {

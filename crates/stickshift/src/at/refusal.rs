@@ -6,8 +6,10 @@ use crate::wire::at::Final;
 /// By which number a result refuses, and what that means. Some sticks write words in place of the number.
 fn meant(result: &Final) -> Option<(RefusalFamily, &str, Option<i32>, Option<&'static Meaning>)> {
     let (family, code) = match result {
-        Final::CmeError(code) => (RefusalFamily::Cme, code),
-        Final::CmsError(code) => (RefusalFamily::Cms, code),
+        Final::CmeError(code) => (RefusalFamily::Cme, &**code),
+        Final::CmsError(code) => (RefusalFamily::Cms, &**code),
+        // Command aborted by user.
+        Final::Aborted => (RefusalFamily::Cme, "52"),
         _ => return None,
     };
     let (number, meaning) = match code.parse::<u16>() {
@@ -23,6 +25,11 @@ fn meant(result: &Final) -> Option<(RefusalFamily, &str, Option<i32>, Option<&'s
     Some((family, code, number, meaning))
 }
 
+/// Whether the network refuses: it is not there, or does not take the stick.
+pub(super) fn is_of_network(result: &Final) -> bool {
+    meant(result).and_then(|(_, _, number, _)| number).is_some_and(|n| matches!(n, 30..=32 | 103..))
+}
+
 /// Whether a result says that waiting helps.
 pub(super) fn is_busy(result: &Final) -> bool {
     meant(result).and_then(|(_, _, _, meaning)| meaning).is_some_and(|meaning| meaning.busy)
@@ -35,6 +42,7 @@ pub(super) fn is_in_doubt(result: &Final, told: bool) -> bool {
         // 100 of +CME, 500 of +CMS: unknown. Up to 255 the network itself refuses.
         Some((_, _, number, Some(meaning))) => {
             meaning.in_doubt
+                || *result == Final::Aborted
                 || told
                     && (matches!(number, Some(100 | 500)) || meaning.name.is_empty() && number > Some(255))
         }
@@ -57,6 +65,7 @@ pub fn refusal(command: &str, result: &Final) -> Error {
     }
     let name = if family == RefusalFamily::Cms { "cms" } else { "cme" };
     error = match number {
+        _ if *result == Final::Aborted => error.with("code", result),
         Some(number) => error.with("code", format!("{name} {number}")),
         None => error.with("code", format!("{name} {}", mask::words(code))),
     };

@@ -1,4 +1,6 @@
+use crate::at::refusal;
 use crate::error::Effect;
+use crate::wire::at::Final;
 
 /// Commands without `?` that only ask. Everything else that is typed is taken for a change.
 const ASK: &[&str] = &[
@@ -71,11 +73,41 @@ pub(super) fn is_several(line: &str) -> bool {
     parts(line).len() > 1
 }
 
-/// Whether a line carries a code of which wrong ones are counted: it is never sent again unasked.
-pub(super) fn is_counted(line: &str) -> bool {
-    let line = line.to_ascii_uppercase();
-    // `"SC",2` asks.
-    ["PIN=", "+CPWD=", "CLCK=", "LOCK="].iter().any(|start| line.contains(start)) && !line.ends_with(",2")
+/// What begins a command with a code of which wrong ones are counted; the last by dialling.
+const COUNTED: [&str; 7] = ["CLCK=", "PIN=", "PIN2=", "PUK=", "+CPWD=", "LOCK=", "D**0"];
+
+/// What the network, or the store of messages, may have done in part or whole when a refusal that gives no reason comes.
+const ACTS: [&str; 10] =
+    ["ATD", "+CMSS=", "+CMGS=", "+CMGC=", "+CMGD=", "+CUSD=", "+CGACT=", "+CGATT=", "^NDISDUP=", "+COPS="];
+
+/// A line as the tables have it: in capitals, without blanks, which are allowed anywhere, and without quotes.
+pub(crate) fn plain(line: &str) -> String {
+    line.to_ascii_uppercase().chars().filter(|c| !c.is_whitespace() && *c != '"').collect()
+}
+
+/// Whether a line carries a code of which wrong ones are counted: it is never sent again unasked, and when it is refused nobody knows
+/// whether a try is gone.
+pub fn is_counted(line: &str) -> bool {
+    let line = plain(line);
+    COUNTED.iter().any(|start| {
+        line.match_indices(start).any(|(at, _)| {
+            let value = &line[at + start.len()..];
+            // `"SC",2` asks.
+            let asks = *start == COUNTED[0] && value.split([',', ';']).nth(1) == Some("2");
+            !asks && !value.starts_with('?')
+        })
+    })
+}
+
+/// Whether a typed line may have done something although its result is a refusal.
+pub fn may_have_acted(line: &str, refused: &Final) -> bool {
+    let words = matches!(refused, Final::Error | Final::CmeError(_) | Final::CmsError(_));
+    let line_of = |starts: &[&str]| starts.iter().any(|start| plain(line).contains(start));
+    effect_of(line) == Effect::Changes
+        && (is_counted(line)
+            || words && line_of(&ACTS) && refusal::is_in_doubt(refused, true)
+            // The network that it was on is left before another one is tried.
+            || line_of(&ACTS[9..]) && refusal::is_of_network(refused))
 }
 
 /// The commands of a line: `;` parts them, but for those in quotes.
@@ -134,6 +166,78 @@ mod tests {
             "X",
         ] {
             assert_eq!(effect_of(changes), Effect::Changes, "{changes}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_seen_however_it_is_written() {
+        for carries in [
+            "AT+CPIN=\"9999\"",
+            "at +cpin = 9999",
+            "AT^CPIN=\"9999\"",
+            "AT+CPIN2=\"9999\"",
+            "AT^CPIN2=\"9999\"",
+            "AT+CLCK=\"SC\",1,\"9999\"",
+            "AT+CLCK=\"SC\",0,\"9999\",2",
+            "AT+CLCK=\"SC\",2;+CPIN=\"9999\"",
+            "AT+CPWD=\"P2\",\"9999\",\"1234\"",
+            "ATD**04*9999*1234*1234#;",
+        ] {
+            assert!(is_counted(carries), "{carries}");
+        }
+        for asks in [
+            "AT+CLCK=\"SC\",2",
+            "AT+CLCK = \"SC\", 2",
+            "AT+CPIN=?",
+            "AT+CPIN?",
+            "AT+CPINR=\"SIM PIN\"",
+            "ATD*100#;",
+        ] {
+            assert!(!is_counted(asks), "{asks}");
+        }
+    }
+
+    #[test]
+    fn what_may_have_happened_in_spite_of_a_refusal() {
+        let cme = |code: &str| Final::CmeError(code.to_owned());
+        let cms = |code: &str| Final::CmsError(code.to_owned());
+        for result in [
+            Final::Error,
+            cme("16"),
+            cme("11"),
+            cme("12"),
+            cme("3"),
+            cme("18"),
+            cme("100"),
+            Final::NotSupported,
+        ] {
+            assert!(may_have_acted("AT+CPIN=\"9999\"", &result), "{result}");
+        }
+        for (line, result) in [
+            ("AT+CMSS=3", cms("500")),
+            ("AT+CMSS=3", Final::Error),
+            ("AT+CMGC=9", Final::Error),
+            ("ATD*21*1#", cme("100")),
+            ("AT+CUSD=1,\"*100#\",15", Final::Error),
+            ("AT+CMGD=1,4", cms("500")),
+            ("AT+CGACT=1,1", Final::Error),
+            ("AT+COPS=1,2,\"00101\"", cme("30")),
+            ("AT+COPS=1,2,\"00101\"", cme("no network service")),
+        ] {
+            assert!(may_have_acted(line, &result), "{line} {result}");
+        }
+        for (line, result) in [
+            ("AT+CMSS=3", cms("38")),
+            ("AT+CMSS=3", cms("321")),
+            ("AT+CMGD=1", cms("321")),
+            ("AT+COPS=9", cme("50")),
+            ("AT+COPS=?", cme("30")),
+            ("AT+COPS=?", Final::Error),
+            ("ATD123", Final::NoCarrier),
+            ("AT^UNHEARD=1", Final::Error),
+            ("AT+CLCK=\"SC\",2", cme("100")),
+        ] {
+            assert!(!may_have_acted(line, &result), "{line} {result}");
         }
     }
 

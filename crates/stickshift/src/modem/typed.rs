@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::at::{effect_of, network, ports};
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::at::{effect_of, is_counted, may_have_acted, network, plain, ports};
+use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::hilink::plain_paths;
 use crate::link::Changes;
 use crate::modem::Modem;
@@ -14,17 +14,24 @@ impl Modem<'_> {
     /// Sends an AT command as it was typed and gives the answer, whatever its result is.
     ///
     /// # Errors
-    /// As [`may_be_sent`]; `Usage` for what is no command; as [`At::command`](crate::at::At::command). What a change in trouble has done is known where the command is one that can be
+    /// As [`may_be_sent`]; as [`At::command`](crate::at::At::command). What a change in trouble has done is known where the command is one that can be
     /// asked back; it is unknown otherwise.
     pub fn typed(&mut self, command: &str, timeout: Duration) -> Result<Answer> {
         may_be_sent(command).map_err(|e| self.assess(e))?;
         let at = self.only_at("typed commands")?;
         let error = match at.command(command, effect_of(command), timeout) {
-            Ok(answer) => return Ok(answer),
+            Ok(answer) => {
+                let taken = matches!(answer.result, Final::Ok | Final::Connect(_));
+                if !taken && may_have_acted(command, &answer.result) {
+                    at.stand(at.standing().in_doubt());
+                }
+                return Ok(answer);
+            }
+            Err(error) if is_counted(command) => return Err(error.detail(Detail::CodeSent)),
             Err(error) => error,
         };
-        let upper: String = command.to_ascii_uppercase().split_whitespace().collect();
-        let Some(wanted) = upper.strip_prefix("AT+CFUN=").and_then(|n| n.parse::<u8>().ok()) else {
+        let line = plain(command);
+        let Some(wanted) = line.strip_prefix("AT+CFUN=").and_then(|n| n.parse::<u8>().ok()) else {
             return Err(error);
         };
         self.after_trouble(error, |modem| {
@@ -36,11 +43,6 @@ impl Modem<'_> {
 }
 
 include!(concat!(env!("OUT_DIR"), "/typed.rs"));
-
-/// As the tables have it: in capitals, without blanks, which are allowed anywhere, and without quotes.
-fn plain(command: &str) -> String {
-    command.to_ascii_uppercase().chars().filter(|c| !c.is_whitespace() && *c != '"').collect()
-}
 
 /// What follows `start`, wherever it stands in the line: commands may be strung together. A question is none.
 fn value_of<'a>(line: &'a str, start: &str) -> Option<&'a str> {

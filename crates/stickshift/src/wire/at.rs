@@ -31,7 +31,7 @@ pub enum Final {
     CmeError(String),
     /// `+CMS ERROR: ` and what follows.
     CmsError(String),
-    /// `NO CARRIER`, for a pending `ATD`, `ATA`, `ATO` or `ATH`.
+    /// `NO CARRIER`, for a pending `ATD`, `ATA`, `ATO`, `ATH` or `AT+CGDATA`.
     NoCarrier,
     /// `BUSY`, likewise.
     Busy,
@@ -45,6 +45,8 @@ pub enum Final {
     NotSupported,
     /// `TOO MANY PARAMETERS`, from the same sticks.
     TooManyParameters,
+    /// `ABORTED`: something ended the command before it was through.
+    Aborted,
 }
 
 impl fmt::Display for Final {
@@ -63,6 +65,7 @@ impl fmt::Display for Final {
             Final::Connect(speed) => write!(f, "CONNECT {speed}"),
             Final::NotSupported => f.write_str("COMMAND NOT SUPPORT"),
             Final::TooManyParameters => f.write_str("TOO MANY PARAMETERS"),
+            Final::Aborted => f.write_str("ABORTED"),
         }
     }
 }
@@ -74,6 +77,7 @@ impl Final {
             "ERROR" => Final::Error,
             "COMMAND NOT SUPPORT" => Final::NotSupported,
             "TOO MANY PARAMETERS" => Final::TooManyParameters,
+            "ABORTED" => Final::Aborted,
             "NO CARRIER" if dialling => Final::NoCarrier,
             "BUSY" if dialling => Final::Busy,
             "NO ANSWER" if dialling => Final::NoAnswer,

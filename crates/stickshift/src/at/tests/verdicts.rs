@@ -106,6 +106,46 @@ fn a_command_with_a_text_changes_nothing_before_the_text() {
     assert_eq!(send(&mut At::new(&mut no_result)), Some(Verdict::Unknown));
 }
 
+#[test]
+fn a_prompt_that_nobody_answers_is_left_by_esc() {
+    for prompt in ["\r\n> ", "\r\n> \r\n"] {
+        let mut heard = Vec::new();
+        let mut port = Port::new(|line: &str| {
+            heard.push(line.to_owned());
+            match line {
+                "AT+CMGS=5" => prompt.into(),
+                _ => b"\r\nOK\r\n".to_vec(),
+            }
+        });
+        let mut at = At::new(&mut port);
+        let e = at.command("AT+CMGS=5", Effect::Changes, USUAL).unwrap_err();
+        assert_eq!((e.kind(), e.verdict()), (ErrorKind::Usage, Some(Verdict::Untouched)), "{prompt:?}");
+        at.run(&change()).unwrap();
+        drop(port);
+        // ESC is heard as an end of line, the text after it as a command again.
+        assert_eq!((&*heard[0], &*heard[1]), ("AT+CMGS=5", ""), "{heard:?}");
+    }
+}
+
+#[test]
+fn a_message_that_another_program_left_open_is_ended_and_not_sent() {
+    let mut open = true;
+    let mut port = Port::new(|line: &str| {
+        // A line end within the message asks for more of it; ESC alone ends it.
+        match (open, line) {
+            (true, "") => {
+                open = false;
+                b"\r\nOK\r\n".to_vec()
+            }
+            (true, _) => b"\r\n> ".to_vec(),
+            (false, _) => b"\r\nOK\r\n".to_vec(),
+        }
+    });
+    let mut at = At::new(&mut port);
+    at.init().unwrap();
+    at.run(&change()).unwrap();
+}
+
 /// A port that breaks in the middle of a write.
 struct Broken;
 

@@ -155,12 +155,13 @@ impl Command {
         }
         let verb = body.bytes().next().map(|b| b.to_ascii_uppercase());
         let sets = body.contains('=') && !body.contains("=?") && names.len() == 1;
-        let lists = names.iter().any(|name| name == "+CMGL");
+        let has = |own| names.iter().any(|name| name == own);
+        let lists = has("+CMGL");
         Command {
             text: text.to_owned(),
+            dialling: matches!(verb, Some(b'D' | b'A' | b'O' | b'H')) || has("+CGDATA"),
             names,
             sets,
-            dialling: matches!(verb, Some(b'D' | b'A' | b'O' | b'H')),
             lists,
         }
     }
@@ -340,7 +341,7 @@ impl Collector {
             self.lines_size = 0;
             return Progress::Done(Answer { lines: std::mem::take(&mut self.lines), result });
         }
-        if self.command.is_some() && self.gap.is_empty() && self.reads_as_prompt() {
+        if self.command.is_some() && self.gap.is_empty() && self.reads_as_prompt(quiet) {
             return Progress::Prompt;
         }
         Progress::More
@@ -371,8 +372,11 @@ impl Collector {
         !result.may_grow() || !cut
     }
 
-    /// Whether the unfinished line is `> `.
-    fn reads_as_prompt(&self) -> bool {
+    /// Whether the unfinished line is `> `, or nothing came for a while after such a line.
+    fn reads_as_prompt(&self, quiet: bool) -> bool {
+        if quiet && self.text.is_empty() && self.lines.last().is_some_and(|line| line == ">") {
+            return true;
+        }
         let open = self.held.as_ref().filter(|h| h.gap.is_empty()).map_or(&[][..], |h| &h.text);
         open.len() + self.text.len() <= 4 && [open, &self.text].concat().trim_ascii() == b">"
     }

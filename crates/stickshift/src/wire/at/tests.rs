@@ -134,10 +134,12 @@ fn every_result() {
         (b"\r\nBUSY\r\n", Final::Busy),
         (b"\r\nNO ANSWER\r\n", Final::NoAnswer),
         (b"\r\nNO DIALTONE\r\n", Final::NoDialtone),
+        (b"\r\nABORTED\r\n", Final::Aborted),
     ] {
         assert_eq!(answer("ATD*99#", bytes).result, result);
         assert_eq!(answer("ATD*99#", format!("\r\n{result}\r\n").as_bytes()).result, result);
     }
+    assert_eq!(answer("AT+CGDATA=\"PPP\",1", b"\r\nCONNECT\r\n").result, Final::Connect(String::new()));
     // Without a call of ours these are about somebody else's.
     let (got, urcs) = digest("AT+CSQ", &[b"\r\nNO CARRIER\r\n\r\n+CSQ: 1,99\r\n\r\nOK\r\n"]);
     assert_eq!((got, urcs), (Some(ok(&["+CSQ: 1,99"])), vec!["NO CARRIER".to_owned()]));
