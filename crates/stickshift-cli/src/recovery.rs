@@ -127,9 +127,8 @@ fn recoverable(error: &Error, work: Work) -> String {
                 }
             };
         }
-        ErrorKind::LoginRefused => {
-            return "the stick counted a wrong login; after several it refuses logins for some minutes"
-                .into();
+        ErrorKind::LoginRefused | ErrorKind::LoginLocked => {
+            return "the stick counts wrong logins: after several it refuses all for some minutes".into();
         }
         _ => {}
     }

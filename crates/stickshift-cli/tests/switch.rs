@@ -86,7 +86,7 @@ fn a_stick_pulled_in_between_is_not_called_switched() {
 fn a_login_is_asked_for_by_name() {
     let (code, text) = switch(Some("nope"), &["e3372h-hilink-login", "--to", "serial"]);
     assert!(code == Some(4) && text.contains("(login-refused)"), "{text}");
-    assert!(text.contains("the stick counted a wrong login") && !text.contains("untouched"), "{text}");
+    assert!(text.contains("the stick counts wrong logins") && !text.contains("untouched"), "{text}");
     let (code, text) = switch(Some("admin"), &["e3372h-hilink-login", "--to", "serial"]);
     assert!(code == Some(0) && text.contains("switched from"), "{text}");
     assert!(!text.contains("CGI switchMode 0 (project mode)\n"), "the first request worked: {text}");

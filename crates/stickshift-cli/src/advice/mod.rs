@@ -102,7 +102,9 @@ fn exit_code(kind: ErrorKind, verdict: Verdict, verb: &str, usual: u8) -> u8 {
         (Verdict::Unknown, _) => UNKNOWN,
         (_, Some(step)) => step,
         // A wrong code was counted, and that is all: it is a refusal first.
-        (Verdict::Recoverable, None) if matches!(kind, ErrorKind::WrongPin | ErrorKind::LoginRefused) => {
+        (Verdict::Recoverable, None)
+            if matches!(kind, ErrorKind::WrongPin | ErrorKind::LoginRefused | ErrorKind::LoginLocked) =>
+        {
             usual
         }
         (Verdict::Recoverable, None) => RECOVERABLE,

@@ -1,14 +1,15 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::error::{Detail, Effect, Error, ErrorKind, Result, Standing};
+use crate::error::{Detail, Effect, Error, ErrorKind, Result, Standing, Verdict};
 use crate::event::Cancel;
-use crate::hilink::acts_on_get;
 use crate::hilink::call::{Call, Repeat, USUAL};
+use crate::hilink::login::wrong_login;
 use crate::hilink::refusal::{ABSENT, BUSY, STALE_TOKEN, WRONG_SESSION, WRONG_TOKEN, code_of, is_busy};
 use crate::hilink::reply::read_reply;
 use crate::hilink::rsa::{Padding, PublicKey};
 use crate::hilink::xml::{self, Element};
+use crate::hilink::{acts_on_get, plain_paths};
 use crate::link::{Changes, Effects, HttpLink, HttpRequest, HttpResponse, Moment};
 use crate::mask;
 
@@ -222,7 +223,29 @@ impl<'l> Hilink<'l> {
             return Err(self.assess(Error::new(ErrorKind::Usage, what)));
         }
         let effect = if body.is_some() || acts_on_get(path) { Effect::Changes } else { Effect::Reads };
-        self.request(path, body.map(|b| Body::Plain(b.to_owned())), effect, USUAL, Repeat::Unheard)
+        let reply =
+            self.request(path, body.map(|b| Body::Plain(b.to_owned())), effect, USUAL, Repeat::Unheard);
+        reply.map_err(|e| if effect == Effect::Changes { self.counted(path, e) } else { e })
+    }
+
+    /// A document that failed may have carried a code or a password, of which wrong ones are counted.
+    fn counted(&mut self, path: &str, error: Error) -> Error {
+        let paths = plain_paths(path).unwrap_or_default();
+        let is_of = |part: &str| paths.iter().any(|path| path.contains(part));
+        let of_pin = is_of("/pin/");
+        // The web server itself refuses by these.
+        let unseen = code_of(&error).is_some_and(|code| matches!(code / 1000, 100 | 125))
+            || error.is(ErrorKind::NoSim)
+            || error.verdict() != Some(Verdict::Unknown) && error.refusal().is_none();
+        if unseen || !of_pin && !is_of("/user/") {
+            return error;
+        }
+        if matches!(error.kind(), ErrorKind::LoginRefused | ErrorKind::LoginLocked) {
+            return wrong_login(error);
+        }
+        self.effects.standing = self.effects.standing.in_doubt();
+        let error = error.with_verdict(Verdict::Unknown);
+        if of_pin { error.detail(Detail::CodeSent) } else { error }
     }
 
     /// What a reply says about a request that was sent: carried out, refused, or neither.

@@ -7,11 +7,18 @@ use crate::hex;
 use crate::hilink::call::{Call, Repeat, USUAL};
 use crate::hilink::client::{Body, Credentials, Generation, Hilink};
 use crate::hilink::proof::{Scram, encode_hashed, encode_plain};
-use crate::hilink::refusal::{ABSENT, STALE_TOKEN, code_of, is_stale, refusal};
+use crate::hilink::refusal::{ABSENT, LOCKED, STALE_TOKEN, code_of, is_stale, refusal};
 use crate::hilink::reply::read_reply;
 use crate::hilink::rsa::{Padding, PublicKey};
 use crate::hilink::xml::{self, Element};
 use crate::link::{Changes, HttpResponse};
+
+/// A refused login, the one behind which they are locked too: the stick counts it. What waits for its owner looked at no password.
+pub(super) fn wrong_login(error: Error) -> Error {
+    let is_counted = matches!(error.kind(), ErrorKind::LoginRefused | ErrorKind::LoginLocked)
+        && !error.meaning().is_some_and(|m| m.owner);
+    if is_counted { error.with_verdict(Verdict::Recoverable) } else { error }
+}
 
 /// What `user/state-login` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,7 +94,8 @@ impl Hilink<'_> {
             return Ok(false);
         }
         if let Some(minutes) = state.locked {
-            return Err(self.assess(refusal("/api/user/login", 108_007).with("minutes", minutes)));
+            let error = Error::new(ErrorKind::LoginLocked, LOCKED).with("minutes", minutes);
+            return Err(self.assess(error));
         }
         self.log_in_as(&state, user, password)?;
         self.credentials = Some(Credentials { user: user.to_owned(), password: password.to_owned() });
@@ -195,7 +203,8 @@ impl Hilink<'_> {
             challenge =
                 self.post_once(CHALLENGE, &ask, Effect::Reads, USUAL).and_then(|r| read_reply(CHALLENGE, &r));
         }
-        let challenge = challenge.map_err(|e| self.assess(e)).map_err(|e| self.why_refused(e))?;
+        let challenge =
+            challenge.map_err(|e| wrong_login(self.assess(e))).map_err(|e| self.why_refused(e))?;
         let part = |name| challenge.value(name).unwrap_or_default();
         let server_nonce = part("servernonce").to_owned();
         let rounds = challenge.number("iterations").unwrap_or(0);
@@ -236,9 +245,7 @@ impl Hilink<'_> {
         if reply.is_ok() {
             self.effects.standing = self.before;
         }
-        // What waits for its owner looked at no password.
-        let is_counted = |e: &Error| e.is(ErrorKind::LoginRefused) && !e.meaning().is_some_and(|m| m.owner);
-        reply.map_err(|e| if is_counted(&e) { e.with_verdict(Verdict::Recoverable) } else { e })
+        reply.map_err(wrong_login)
     }
 
     /// A login worked: a new cookie and new tokens count, the old tokens are worth nothing.

@@ -17,6 +17,8 @@ pub(super) const USSD_WAITS: i32 = 111_019;
 /// A dialogue with the network is open: after a code was taken, its own.
 pub(super) const USSD_OPEN: i32 = 111_013;
 
+pub(super) const LOCKED: &str = "the stick takes no login for a while";
+
 /// The error for `<error><code>`: what the SIM lacks and logins have kinds of their own, everything else is `HilinkRefused`,
 /// with the facts `path`, `code` and `meaning`.
 pub fn refusal(path: &str, code: i32) -> Error {
@@ -26,7 +28,7 @@ pub fn refusal(path: &str, code: i32) -> Error {
     let what = match kind {
         ErrorKind::LoginNeeded => "the stick wants a login for this",
         ErrorKind::LoginRefused => "the stick refused the login",
-        ErrorKind::LoginLocked => "the stick takes no login for a while",
+        ErrorKind::LoginLocked => LOCKED,
         ErrorKind::SessionTaken => "another user is logged in to the stick",
         ErrorKind::NoSim => "the stick has no SIM",
         ErrorKind::SimPinNeeded => "the SIM wants its PIN",
