@@ -101,6 +101,12 @@ fn not_said(said: &Identity) -> &'static str {
     }
 }
 
+/// `E5577Cs-321`, as Huawei names its products. Several may have one board; operators' own names say less than it.
+fn is_product(name: &str) -> bool {
+    let digits = name.strip_prefix('E').map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
+    digits == 4
+}
+
 fn certain(about: &'static str, value: impl ToString, why: impl Into<String>) -> Finding {
     Finding { about, value: Some(value.to_string()), sure: Sureness::Certain, why: why.into() }
 }
@@ -118,7 +124,18 @@ fn model(stick: Option<&Stick>, said: &Identity) -> Finding {
     if let Some(product) = &said.product {
         return certain("model", product, "the stick names its product");
     }
-    if let Some((hardware, model)) = said.hardware.as_deref().and_then(|h| Some((h, model_of(h)?))) {
+    let by_hardware = said.hardware.as_deref().and_then(|h| Some((h, model_of(h)?)));
+    // A router shows the board's: its program has no room.
+    if cfg!(feature = "flash")
+        && let (Some((_, board)), Some(name)) = (&by_hardware, &said.model)
+        && is_product(name)
+        && !board.starts_with(name.as_str())
+    {
+        let why = "as it names itself";
+        let longer = name.starts_with(board.as_str());
+        return if longer { certain("model", name, why) } else { likely("model", name, why) };
+    }
+    if let Some((hardware, model)) = by_hardware {
         return certain("model", model, format!("its hardware is {hardware}"));
     }
     let by_serial = said
@@ -162,8 +179,7 @@ fn chip(said: &Identity) -> Finding {
 
 /// HiLink or Stick firmware. Versions stand for them on some models only; otherwise how it shows itself tells.
 fn kind(stick: Option<&Stick>, said: &Identity) -> Finding {
-    let version = said.firmware.as_deref().unwrap_or_default();
-    if let Some(rule) = said.names().kind(version) {
+    if let Some(rule) = said.firmware_rule() {
         let why = format!("{}x is {} firmware on this model", rule.version, rule.kind.name());
         return certain("firmware", rule.kind.word(), why);
     }
@@ -186,7 +202,9 @@ fn kind(stick: Option<&Stick>, said: &Identity) -> Finding {
         }
         None if said.class.is_some() => {
             let class = said.class.as_deref().unwrap_or_default();
-            unknown("firmware", format!("its web server calls it \"{class}\": a router, not a stick"))
+            let what =
+                if class.eq_ignore_ascii_case("wingle") { "with Wi-Fi" } else { "a router, not a stick" };
+            unknown("firmware", format!("its web server calls it \"{class}\": {what}"))
         }
         None if said.withheld => unknown("firmware", not_said(said)),
         None => {
@@ -285,7 +303,7 @@ fn opens_ports(stick: &Stick, said: &Identity) -> bool {
 
 fn to_other_firmware(stick: &Stick, said: &Identity) -> Option<Route> {
     let version = said.firmware.as_deref().unwrap_or_default();
-    let by_version = said.names().kind(version).map(|rule| rule.kind.word());
+    let by_version = said.firmware_rule().map(|rule| rule.kind.word());
     let to = match by_version.or(said.kind) {
         Some("hilink") => Kind::Stick.word(),
         Some("stick") => Kind::Hilink.word(),
@@ -414,6 +432,44 @@ mod tests {
         assert_eq!(found(None, &cpe, "firmware"), (None, Sureness::Unknown));
         let hilink = Identity { kind: Some("hilink"), class: Some("hilink".into()), ..Identity::default() };
         assert_eq!(found(None, &hilink, "firmware"), (Some("hilink".into()), Sureness::Certain));
+    }
+
+    #[test]
+    fn what_answers_as_a_router_runs_no_stick_firmware() {
+        for (model, hardware) in [("E3372", "CL1E3372SM"), ("E3276", "CH1E3276SM"), ("E3372", "CL2E3372HM")] {
+            let said = Identity {
+                kind: Some("hilink"),
+                class: Some("hilink".into()),
+                hardware: Some(hardware.into()),
+                ..saying(model, "21.329.62.00.161")
+            };
+            assert_eq!(
+                found(None, &said, "firmware"),
+                (Some("hilink".into()), Sureness::Certain),
+                "{hardware}"
+            );
+            assert_eq!(said.gate(), Gate::Unknown, "{hardware}");
+            let ways = routes(&showing(Mode::Hilink), Some(&said));
+            assert!(ways.iter().all(|route| route.to != "hilink"), "{ways:?}");
+            let stick = Identity { kind: Some("stick"), class: None, ..said };
+            let mode = showing(Mode::Modem);
+            assert_eq!(found(Some(&mode), &stick, "firmware"), (Some("stick".into()), Sureness::Certain));
+        }
+    }
+
+    #[test]
+    fn a_board_of_several_products_names_none_of_them() {
+        for (name, hardware, model, sure) in [
+            ("E5577Cs-321", "CL1E5573SM11", "E5577Cs-321", Sureness::Likely),
+            ("E8372h-320", "CL4E8372HM01", "E8372h-320", Sureness::Certain),
+            ("E3372", "CL2E3372HM", "E3372h", Sureness::Certain),
+            ("E3372", "CL4E3372HM", "E3372h-320", Sureness::Certain),
+            ("M150-2", "CL2E3372HM", "E3372h", Sureness::Certain),
+            ("E303", "CH2E303SM", "E303", Sureness::Likely),
+        ] {
+            let said = Identity { hardware: Some(hardware.into()), ..saying(name, "21.333.63.00.1217") };
+            assert_eq!(found(None, &said, "model"), (Some(model.to_owned()), sure), "{name}");
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ use crate::mbim::{self, Mbim};
 use crate::modem::Modem;
 use crate::modem::gather::Gather;
 use crate::modem::web::{self, Login};
-use crate::stick::identify::{Gate, Names};
+use crate::stick::identify::{FirmwareRule, Gate, Kind, Names};
 use crate::stick::{Interface, Mode, Role, Stick};
 
 /// What a stick says of itself. What it does not say is `None`.
@@ -88,9 +88,18 @@ impl Identity {
         self.maker.as_deref().is_some_and(|maker| !is_huawei(maker))
     }
 
+    /// The rule that tells which firmware runs. None that speaks of Stick firmware where a router was seen to run: that one says so itself.
+    pub fn firmware_rule(&self) -> Option<&'static FirmwareRule> {
+        let rule = self.names().kind(self.firmware.as_deref().unwrap_or_default());
+        rule.filter(|rule| rule.kind == Kind::Hilink || self.kind != Some("hilink"))
+    }
+
     /// Whether the firmware that runs lets itself be replaced.
     pub fn gate(&self) -> Gate {
-        self.names().gate(self.firmware.as_deref().unwrap_or_default())
+        match self.firmware_rule() {
+            Some(_) => self.names().gate(self.firmware.as_deref().unwrap_or_default()),
+            None => Gate::Unknown,
+        }
     }
 }
 
