@@ -9,33 +9,42 @@
 //! assert!(!signal::Levels::default().has_any());
 //! ```
 
-use crate::at::signal::{Carrier, Levels};
-use crate::at::{Command, fields_of, number, unexpected};
+use crate::at::signal::{Carrier, Cellular, Levels};
+use crate::at::{Command, number, unexpected};
 use crate::stick::radio::Figure;
 use crate::wire::at::{Answer, fields};
 
-/// What 4G figures can be: what lies outside is a mark for "unknown", or of another unit.
+/// What 4G and 5G figures can be: what lies outside is a mark for "unknown", or of another unit.
 const RSSI: (f32, f32) = (-125.0, -10.0);
 const RSRP: (f32, f32) = (-144.0, -30.0);
-const RSRQ: (f32, f32) = (-40.0, 0.0);
+const NR_RSRP: (f32, f32) = (-157.0, -30.0);
+const RSRQ: (f32, f32) = (-43.5, 0.0);
+const SINR: (f32, f32) = (-30.0, 50.0);
 
 fn within(value: Option<f32>, (least, most): (f32, f32)) -> Option<Figure> {
     value.filter(|value| (least..=most).contains(value)).map(Figure::Exact)
 }
 
-/// `AT+QCSQ`, Quectel: the system, and in 4G RSSI, RSRP, SINR and RSRQ; in other systems the RSSI comes first.
+/// `AT+QCSQ`, Quectel: the system, in 4G RSSI, RSRP, SINR and RSRQ, in 5G RSRP, SINR and RSRQ; in other systems the RSSI comes first. With a
+/// 5G carrier beside the 4G one there is a line for each.
 pub fn quectel() -> Command<Levels> {
     Command::new("AT+QCSQ", |answer| {
-        let f = fields_of(answer, "+QCSQ", "a signal")?;
+        let lines: Vec<Vec<&str>> = answer.values("+QCSQ").map(fields).collect();
+        let of_5g = lines.iter().find(|f| f.first().is_some_and(|system| system.starts_with("NR")));
+        let nr = of_5g.map(|f| levels_of_5g(f, [1, 2, 3])).unwrap_or_default();
+        let f = lines.first().ok_or_else(|| unexpected("a signal", answer))?;
         let system = f.first().ok_or_else(|| unexpected("a signal", answer))?.to_ascii_uppercase();
+        if system.starts_with("NR") {
+            return Ok(Levels { system, ..nr });
+        }
         let is_4g = matches!(&*system, "LTE" | "CAT-M1" | "CAT-NB1" | "EMTC" | "NBIOT");
-        let figure = |at, range| within(number::<i16>(&f, at).map(f32::from), range);
-        let mut levels = Levels { rssi: figure(1, RSSI), ..Levels::default() };
+        let figure = |at, range| within(number::<i16>(f, at).map(f32::from), range);
+        let mut levels = Levels { rssi: figure(1, RSSI), ..nr };
         if is_4g {
             levels.rsrp = figure(2, RSRP);
             levels.rsrq = figure(4, RSRQ);
             // Fifths of a decibel from -20 on, or on some models decibels, which are 30 at most: what may be either is not told.
-            let fifths = number::<u8>(&f, 3).filter(|n| (31..=250).contains(n));
+            let fifths = number::<u8>(f, 3).filter(|n| (31..=250).contains(n));
             levels.sinr = fifths.map(|n| Figure::Exact(f32::from(n) / 5.0 - 20.0));
         }
         levels.system = system;
@@ -43,17 +52,43 @@ pub fn quectel() -> Command<Levels> {
     })
 }
 
-/// `AT+QENG="servingcell"`, Quectel: the 4G carrier. Behind the system stand duplex, country, network, cell, its number, channel and band.
-pub fn quectel_cell() -> Command<Vec<Carrier>> {
+/// Figures of 5G, at these places: RSRP, SINR, RSRQ.
+fn levels_of_5g(f: &[&str], [rsrp, sinr, rsrq]: [usize; 3]) -> Levels {
+    let figure = |at, range| within(number::<i16>(f, at).map(f32::from), range);
+    Levels {
+        nr_rsrp: figure(rsrp, NR_RSRP),
+        nr_sinr: figure(sinr, SINR),
+        nr_rsrq: figure(rsrq, RSRQ),
+        ..Levels::default()
+    }
+}
+
+/// Of a line of `+QENG`: the system, where channel and band stand behind it, and where RSRP, SINR and RSRQ of 5G do.
+const CELLS: [(&str, Cellular, usize, Option<[usize; 3]>); 3] = [
+    ("LTE", Cellular::Lte, 6, None),
+    ("NR5G-SA", Cellular::Nr, 7, Some([10, 12, 11])),
+    ("NR5G-NSA", Cellular::Nr, 7, Some([4, 5, 6])),
+];
+
+/// `AT+QENG="servingcell"`, Quectel: the carriers, and the figures of 5G. Behind the system stand, in 4G and in 5G alone, duplex, country, network,
+/// cell, its number, in 5G the area, then channel and band; for 5G beside 4G country, network, number, figures, channel and band.
+pub fn quectel_cell() -> Command<(Levels, Vec<Carrier>)> {
     Command::new("AT+QENG=\"servingcell\"", |answer| {
-        let carrier = |value: &str| {
+        let (mut levels, mut carriers) = (Levels::default(), Vec::new());
+        for value in answer.values("+QENG") {
             let f = fields(value);
-            let lte = f.iter().position(|field| *field == "LTE")?;
-            let (channel, band) = (number(&f, lte + 6)?, number(&f, lte + 7)?);
-            Some(Carrier { is_5g: false, band, channel })
-        };
-        let carriers: Vec<Carrier> = answer.values("+QENG").filter_map(carrier).collect();
-        if carriers.is_empty() { Err(unexpected("a cell", answer)) } else { Ok(carriers) }
+            for (name, system, channel, figures) in CELLS {
+                let Some(at) = f.iter().position(|field| *field == name) else { continue };
+                if let (Some(band), Some(channel)) = (number(&f, at + channel + 1), number(&f, at + channel))
+                {
+                    carriers.push(Carrier { system, band, channel });
+                }
+                if let Some(figures) = figures {
+                    levels = levels_of_5g(&f, figures.map(|figure| at + figure));
+                }
+            }
+        }
+        if carriers.is_empty() { Err(unexpected("a cell", answer)) } else { Ok((levels, carriers)) }
     })
 }
 
@@ -65,13 +100,14 @@ pub fn sierra() -> Command<(Levels, Vec<Carrier>)> {
             rssi: within(told("PCC RxM RSSI:").or_else(|| told("RSSI (dBm):")), RSSI),
             rsrp: within(told("RSRP (dBm):"), RSRP),
             rsrq: within(told("RSRQ (dB):"), RSRQ),
-            sinr: within(told("SINR (dB):"), (-30.0, 50.0)),
+            sinr: within(told("SINR (dB):"), SINR),
             ..Levels::default()
         };
         let system = behind(answer, "System mode:").ok_or_else(|| unexpected("a status", answer))?;
         let band = behind(answer, "LTE band:").and_then(|band| band.strip_prefix('B')?.parse().ok());
         let channel = behind(answer, "LTE Rx chan:").and_then(|channel| channel.parse().ok());
-        let carrier = band.zip(channel).map(|(band, channel)| Carrier { is_5g: false, band, channel });
+        let carrier =
+            band.zip(channel).map(|(band, channel)| Carrier { system: Cellular::Lte, band, channel });
         Ok((Levels { system: system.to_owned(), ..levels }, carrier.into_iter().collect()))
     })
 }

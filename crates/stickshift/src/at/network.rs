@@ -47,6 +47,8 @@ pub enum RegistrationState {
     Messages,
     /// On a network for emergency calls alone.
     Emergency,
+    /// On a network for restricted local services alone.
+    Local,
 }
 
 /// The answer to `AT+CREG?` and its likes. Huawei's never tell the radio technology here.
@@ -92,7 +94,9 @@ pub fn registration(domain: Domain) -> Command<Registration> {
 }
 
 fn read_registration(fields: &[&str]) -> Result<Registration> {
-    let state = match number(fields, 1) {
+    // A report in place of an answer begins with the state.
+    let at = usize::from(fields.get(1).is_some_and(|state| state.len() <= 2));
+    let state = match number(fields, at) {
         Some(0) => RegistrationState::Idle,
         // 9 and 10: registered, with the older network preferred.
         Some(1 | 9) => RegistrationState::Home,
@@ -102,6 +106,7 @@ fn read_registration(fields: &[&str]) -> Result<Registration> {
         Some(5 | 10) => RegistrationState::Roaming,
         Some(6 | 7) => RegistrationState::Messages,
         Some(8) => RegistrationState::Emergency,
+        Some(11) => RegistrationState::Local,
         _ => {
             return Err(Error::new(
                 ErrorKind::UnexpectedAnswer,
@@ -110,8 +115,8 @@ fn read_registration(fields: &[&str]) -> Result<Registration> {
         }
     };
     // `..,<AcT>,<cause type>,<cause>`; type 0 is 3GPP's list, any other the maker's.
-    let cause = number::<u8>(fields, 5).filter(|kind| *kind == 0).and_then(|_| number(fields, 6));
-    Ok(Registration { state, area: text(fields, 2), cell: text(fields, 3), cause })
+    let cause = number::<u8>(fields, at + 4).filter(|kind| *kind == 0).and_then(|_| number(fields, at + 5));
+    Ok(Registration { state, area: text(fields, at + 1), cell: text(fields, at + 2), cause })
 }
 
 /// Radio technology by the number that `+COPS` gives it.

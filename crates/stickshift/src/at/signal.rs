@@ -153,28 +153,46 @@ pub fn extended() -> Command<Levels> {
     })
 }
 
+/// Whose channel numbers count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cellular {
+    /// 2G: ARFCN.
+    Gsm,
+    /// 3G: UARFCN.
+    Umts,
+    /// 4G: EARFCN.
+    Lte,
+    /// 5G: NR-ARFCN.
+    Nr,
+}
+
 /// One carrier that the stick is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Carrier {
-    /// Whether it is 5G; LTE otherwise.
-    pub is_5g: bool,
+    /// Which system it is of.
+    pub system: Cellular,
     /// Band number.
     pub band: u16,
-    /// Channel number of the downlink: EARFCN, NR-ARFCN.
+    /// Channel number of the downlink.
     pub channel: u32,
 }
 
-/// `AT^HFREQINFO?`: the carriers. Of a line: whether it is reported, the mode (6 LTE, 7 NR), then for each carrier the band, channel, frequency and
+/// `AT^HFREQINFO?`: the carriers. Of a line: whether it is reported, the mode (as in `^SYSINFOEX`: 1 GSM, 3 and 4 3G, 6 LTE, 7 NR), then for each carrier the band, channel, frequency and
 /// bandwidth down, and channel, frequency and bandwidth up.
 pub fn carriers() -> Command<Vec<Carrier>> {
     Command::new("AT^HFREQINFO?", |answer| {
         let mut carriers = Vec::new();
         for value in answer.values("^HFREQINFO") {
             let f = fields(value);
-            let is_5g = number::<u8>(&f, 1) == Some(7);
+            let system = match number::<u8>(&f, 1) {
+                Some(1) => Cellular::Gsm,
+                Some(3 | 4) => Cellular::Umts,
+                Some(7) => Cellular::Nr,
+                _ => Cellular::Lte,
+            };
             for start in (2..f.len()).step_by(7) {
                 if let (Some(band), Some(channel)) = (number(&f, start), number(&f, start + 1)) {
-                    carriers.push(Carrier { is_5g, band, channel });
+                    carriers.push(Carrier { system, band, channel });
                 }
             }
         }

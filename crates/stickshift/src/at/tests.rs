@@ -251,6 +251,27 @@ fn network_state() {
     assert_eq!((r.state, r.area), (RegistrationState::Roaming, None));
     let r = run(&network::registration(Domain::Nr), &ok(&["+C5GREG: 0,1"]));
     assert_eq!(r.state, RegistrationState::Home);
+    for (told, state) in [
+        ("0,9", RegistrationState::Home),
+        ("0,10", RegistrationState::Roaming),
+        ("0,8", RegistrationState::Emergency),
+        ("2,11", RegistrationState::Local),
+    ] {
+        for (domain, name) in [(Domain::Circuit, "+CREG"), (Domain::Lte, "+CEREG")] {
+            let line = format!("{name}: {told}");
+            assert_eq!(run(&network::registration(domain), &ok(&[&line])).state, state, "{line}");
+        }
+    }
+    // Reports in place of answers.
+    for (told, state, area) in [
+        ("1", RegistrationState::Home, None),
+        ("5,\"1A2B\",\"00C0FFEE\"", RegistrationState::Roaming, Some("1A2B")),
+    ] {
+        let line = format!("+CREG: {told}");
+        let mut port = Port::new(|_| ok(&[&line]));
+        let r = At::new(&mut port).run(&network::registration(Domain::Circuit)).unwrap();
+        assert_eq!((r.state, r.area.as_deref()), (state, area), "{told}");
+    }
     assert_eq!(
         run(&network::registration(Domain::Packet), &ok(&["+CGREG: 2,3"])).state,
         RegistrationState::Denied
@@ -319,10 +340,10 @@ fn signal_scales() {
         (Some(Exact(-10.0)), Some(Exact(-98.0)), Some(AtLeast(40.0)))
     );
 
-    let lte = signal::Carrier { is_5g: false, band: 1, channel: 425 };
+    let lte = signal::Carrier { system: signal::Cellular::Lte, band: 1, channel: 425 };
     let c = run(&signal::carriers(), &ok(&["^HFREQINFO: 0,6,1,425,21525,20000,18425,19625,20000"]));
     assert_eq!(c, [lte]);
-    let nr = signal::Carrier { is_5g: true, band: 78, channel: 627_264 };
+    let nr = signal::Carrier { system: signal::Cellular::Nr, band: 78, channel: 627_264 };
     let lines = [
         "^HFREQINFO: 0,6,1,425,21525,20000,18425,19625,20000,3,1300,18150,20000,19300,17200,20000",
         "^HFREQINFO: 0,7,78,627264,34089,100000,627264,34089,100000",

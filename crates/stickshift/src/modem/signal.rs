@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::at::At;
 use crate::at::network::{self, Domain, Operator, RegistrationState};
-use crate::at::signal;
+use crate::at::signal::{self, Cellular};
 use crate::error::Result;
 use crate::hilink::{Hilink, device, monitoring, net};
 use crate::mbim::{self, Mbim};
@@ -21,7 +21,7 @@ use crate::wire::mbim::basic::{RegisterState, data_class_words};
 pub struct Reception {
     /// The operator's name; none when it is on no network.
     pub operator: Option<String>,
-    /// `registered`, `registered, roaming`, the same with `, data denied`, `registered for messages only`, `emergency calls only`,
+    /// `registered`, `registered, roaming`, the same with `, data denied`, `registered for messages only`, `emergency calls only`, `local services only`,
     /// `searching`, `registration denied`, `not registered`, `registration not known`.
     pub registration: Option<&'static str>,
     /// `LTE`, `WCDMA`, `GSM`, `HSPA`.
@@ -188,7 +188,7 @@ fn better(one: RegistrationState, other: RegistrationState) -> RegistrationState
         RegistrationState::Home | RegistrationState::Roaming => 6,
         RegistrationState::Messages => 5,
         RegistrationState::Denied => 4,
-        RegistrationState::Emergency => 3,
+        RegistrationState::Emergency | RegistrationState::Local => 3,
         RegistrationState::Searching => 2,
         RegistrationState::Idle => 1,
         RegistrationState::Unknown => 0,
@@ -205,6 +205,7 @@ fn registration_words(state: RegistrationState, data_denied: bool) -> &'static s
         RegistrationState::Roaming => "registered, roaming",
         RegistrationState::Messages => "registered for messages only",
         RegistrationState::Emergency => "emergency calls only",
+        RegistrationState::Local => "local services only",
         RegistrationState::Denied => "registration denied",
         RegistrationState::Searching => "searching",
         RegistrationState::Idle => "not registered",
@@ -255,10 +256,13 @@ fn figures_over_at(at: &mut At<'_>, gather: &mut Gather, heard: &mut Reception) 
 }
 
 fn carrier_words(carrier: &signal::Carrier) -> String {
-    match carrier.is_5g {
-        false => format!("band {}, EARFCN {}", carrier.band, carrier.channel),
-        true => format!("band n{}, NR-ARFCN {}", carrier.band, carrier.channel),
-    }
+    let (n, channel) = match carrier.system {
+        Cellular::Gsm => ("", ""),
+        Cellular::Umts => ("", "U"),
+        Cellular::Lte => ("", "E"),
+        Cellular::Nr => ("n", "NR-"),
+    };
+    format!("band {n}{}, {channel}ARFCN {}", carrier.band, carrier.channel)
 }
 
 /// Whether there is more than the power in the channel.
@@ -275,7 +279,9 @@ fn figures_of_makers(at: &mut At<'_>, gather: &mut Gather, heard: &mut Reception
     let (levels, carriers) = match gather.ask(at, FIGURES, &makers::quectel())? {
         Some(levels) => {
             let cell = gather.ask(at, "carriers", &makers::quectel_cell())?;
-            (levels, cell.unwrap_or_default())
+            let (of_5g, carriers) = cell.unwrap_or_default();
+            heard.take(&of_5g);
+            (levels, carriers)
         }
         None => match gather.ask(at, FIGURES, &makers::sierra())? {
             Some(told) => told,

@@ -237,7 +237,8 @@ fn said(state: RegistrationState, cause: Option<u16>) -> Heard {
         | RegistrationState::Unknown
         | RegistrationState::Idle
         | RegistrationState::Messages
-        | RegistrationState::Emergency => Stands::Outside,
+        | RegistrationState::Emergency
+        | RegistrationState::Local => Stands::Outside,
     };
     Heard { stands, words: words(state), cause }
 }
@@ -249,7 +250,7 @@ fn rank(state: RegistrationState) -> u8 {
         RegistrationState::Searching => 5,
         RegistrationState::Denied => 4,
         RegistrationState::Messages => 3,
-        RegistrationState::Emergency => 2,
+        RegistrationState::Emergency | RegistrationState::Local => 2,
         RegistrationState::Unknown => 1,
         RegistrationState::Idle => 0,
     }
@@ -265,5 +266,6 @@ fn words(state: RegistrationState) -> &'static str {
         RegistrationState::Idle => "not registered, and not searching",
         RegistrationState::Messages => "registered for messages only",
         RegistrationState::Emergency => "on a network for emergency calls only",
+        RegistrationState::Local => "on a network for local services only",
     }
 }

@@ -20,14 +20,41 @@ fn figures_of_quectel() {
     let s = run(&makers::quectel(), &ok(&["+QCSQ: \"NOSERVICE\""]));
     assert_eq!((&*s.system, s.has_any()), ("NOSERVICE", false));
 
-    let carrier = |channel, band| signal::Carrier { is_5g: false, band, channel };
+    let carrier = |channel, band| signal::Carrier { system: signal::Cellular::Lte, band, channel };
     let line = "+QENG: \"servingcell\",\"NOCONN\",\"LTE\",\"FDD\",262,01,25A5507,212,500,1,5,5,67BD,-93,-7,-65,15,28";
-    assert_eq!(run(&makers::quectel_cell(), &ok(&[line])), [carrier(500, 1)]);
+    assert_eq!(run(&makers::quectel_cell(), &ok(&[line])).1, [carrier(500, 1)]);
     let lines = [
         "+QENG: \"servingcell\",\"CONNECT\"",
         "+QENG: \"LTE\",\"FDD\",440,10,2734811,235,6100,19,3,3,1684,-81",
     ];
-    assert_eq!(run(&makers::quectel_cell(), &ok(&lines)), [carrier(6100, 19)]);
+    assert_eq!(run(&makers::quectel_cell(), &ok(&lines)).1, [carrier(6100, 19)]);
+}
+
+#[test]
+fn figures_of_quectel_in_5g() {
+    use Figure::Exact;
+    use signal::Cellular::{Lte, Nr};
+    let nr = |s: &signal::Levels| (s.nr_rsrp, s.nr_sinr, s.nr_rsrq);
+    let wanted = |rsrp, sinr, rsrq| (Some(Exact(rsrp)), Some(Exact(sinr)), Some(Exact(rsrq)));
+    let s = run(&makers::quectel(), &ok(&["+QCSQ: \"NR5G\",-75,4,-11"]));
+    assert_eq!((nr(&s), s.rssi, s.rsrp), (wanted(-75.0, 4.0, -11.0), None, None));
+    let both = ["+QCSQ: \"LTE\",-66,-98,171,-11", "+QCSQ: \"NR5G\",-101,8,-11"];
+    let s = run(&makers::quectel(), &ok(&both));
+    assert_eq!((nr(&s), s.rsrp, &*s.system), (wanted(-101.0, 8.0, -11.0), Some(Exact(-98.0)), "LTE"));
+
+    let alone = "+QENG: \"servingcell\",\"NOCONN\",\"NR5G-SA\",\"TDD\",310,260,18666712F,335,794E00,516270,41,12,-75,-11,5,1,-";
+    let (levels, carriers) = run(&makers::quectel_cell(), &ok(&[alone]));
+    assert_eq!(nr(&levels), wanted(-75.0, 5.0, -11.0));
+    assert_eq!(carriers, [signal::Carrier { system: Nr, band: 41, channel: 516_270 }]);
+    let beside = [
+        "+QENG: \"servingcell\",\"NOCONN\"",
+        "+QENG: \"LTE\",\"FDD\",262,01,1A2D001,22,1300,3,5,5,76C1,-98,-11,-66,14,11,200,-",
+        "+QENG: \"NR5G-NSA\",262,01,101,-101,8,-11,431070,1,2,0",
+    ];
+    let (levels, carriers) = run(&makers::quectel_cell(), &ok(&beside));
+    assert_eq!(nr(&levels), wanted(-101.0, 8.0, -11.0));
+    let all: Vec<_> = carriers.iter().map(|c| (c.system, c.band, c.channel)).collect();
+    assert_eq!(all, [(Lte, 3, 1300), (Nr, 1, 431_070)]);
 }
 
 #[test]
@@ -46,7 +73,7 @@ fn figures_of_sierra() {
     let (s, carriers) = run(&makers::sierra(), &ok(&lines));
     assert_eq!((s.rssi, s.rsrp), (Some(Exact(-45.0)), Some(Exact(-81.0))));
     assert_eq!((&*s.system, s.rsrq, s.sinr), ("LTE", Some(Exact(-14.0)), Some(Exact(23.8))));
-    assert_eq!(carriers, [signal::Carrier { is_5g: false, band: 2, channel: 800 }]);
+    assert_eq!(carriers, [signal::Carrier { system: signal::Cellular::Lte, band: 2, channel: 800 }]);
     let (s, carriers) =
         run(&makers::sierra(), &ok(&["!GSTATUS:", "System mode:   WCDMA", "RSRP (dBm):  ---"]));
     assert_eq!((s.has_any(), carriers.len()), (false, 0));

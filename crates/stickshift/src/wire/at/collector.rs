@@ -195,10 +195,10 @@ fn is_registration(name: &str) -> bool {
 }
 
 /// `n,stat[,area,cell[,act]]` answers a query, `stat[,area,cell[,act]]` is unsolicited: told apart by the second field,
-/// which is a one-digit status in an answer and a quoted area code otherwise, and by how many there are.
+/// which is a short number in an answer and a quoted area code otherwise, and by how many there are.
 fn is_registration_report(value: &str) -> bool {
     let second = value.split(',').nth(1).map_or("", str::trim);
-    let is_status = second.len() == 1 && second.bytes().all(|b| b.is_ascii_digit());
+    let is_status = matches!(second.len(), 1 | 2) && second.bytes().all(|b| b.is_ascii_digit());
     !value.is_empty() && (!is_status || value.split(',').count() == 3)
 }
 
@@ -528,7 +528,14 @@ impl Collector {
                     self.suspended = Some(result);
                 }
             }
-            Some(result) => self.done = Some(result),
+            Some(result) => {
+                // Some sticks answer the query in the shape of a report.
+                if result == Final::Ok && self.lines.is_empty() && !command.sets {
+                    let report = self.urcs.iter().rev().find(|line| self.is_report(line));
+                    self.lines.extend(report.cloned());
+                }
+                self.done = Some(result);
+            }
             None if self.is_report(&line) => self.remember_urc(line),
             None => {
                 self.lines_size += line.len() + size_of::<String>();

@@ -179,6 +179,12 @@ fn registration_answers_differ_from_reports_by_their_fields() {
         assert_eq!(answer("AT+CREG?", bytes.as_bytes()), ok(&["+CREG: 2,1"]), "{report}");
     }
     assert_eq!(answer("AT+CREG=2", b"\r\n+CREG: 2,1\r\n\r\nOK\r\n"), ok(&[]));
+    // Some answer in the shape of a report.
+    for report in ["1", "5,\"1A2B\",\"00C0\""] {
+        let bytes = format!("\r\n+CREG: {report}\r\n\r\nOK\r\n");
+        assert_eq!(answer("AT+CREG?", bytes.as_bytes()), ok(&[&format!("+CREG: {report}")]), "{report}");
+    }
+    assert_eq!(answer("AT+CREG?", b"\r\n+CREG: 0,10\r\n\r\nOK\r\n"), ok(&["+CREG: 0,10"]));
 }
 
 #[test]
