@@ -1,4 +1,5 @@
-use crate::error::refusals::{self, Meaning};
+use crate::at::plain;
+use crate::error::refusals::{self, Meaning, Tried};
 use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily};
 use crate::mask;
 use crate::wire::at::Final;
@@ -50,6 +51,9 @@ pub(super) fn is_in_doubt(result: &Final, told: bool) -> bool {
     }
 }
 
+/// Commands about messages that are stored.
+const STORE: &str = "AT+CMGL AT+CMGR AT+CMGD AT+CMGW AT+CPMS";
+
 /// The error for a result other than `OK`: what the SIM lacks has kinds of its own, everything else is `AtRefused`,
 /// with the facts `command` (masked), `code` and `meaning` where there are any.
 pub fn refusal(command: &str, result: &Final) -> Error {
@@ -62,6 +66,9 @@ pub fn refusal(command: &str, result: &Final) -> Error {
     let mut error = Error::new(kind, words(kind)).with("command", mask::text(command));
     if let Some(number) = number {
         error = error.detail(Detail::Refusal(Refusal { family, code: number }));
+    }
+    if STORE.split(' ').any(|start| plain(command).starts_with(start)) {
+        error = error.detail(Detail::Tried(Tried::StoredMessages));
     }
     let name = if family == RefusalFamily::Cms { "cms" } else { "cme" };
     error = match number {

@@ -24,6 +24,8 @@ pub enum Tried {
     ChooseNetwork,
     /// A call to the emergency services.
     EmergencyCall,
+    /// Listing, reading, writing or deleting stored messages.
+    StoredMessages,
 }
 
 /// What one number, or each of a range of numbers, means.

@@ -131,17 +131,30 @@ impl Modem<'_> {
     pub fn radio(&mut self) -> Result<RadioSettings> {
         match &mut self.way {
             Way::At(at) => {
-                if let Some(config) = at.run_if_known(&at_net::radio_config())? {
-                    return Ok(RadioSettings {
-                        order: Order::from_code(&config.order).unwrap_or_default(),
-                        code: config.order.clone(),
-                        other_bands: config.bands,
-                        lte_bands: config.lte_bands,
-                        roaming: switch(config.roaming),
-                        told: Told::Lte(config),
-                    });
-                }
-                let config = at.run(&at_net::radio_config_3g())?;
+                let first = match at.run(&at_net::radio_config()) {
+                    Ok(config) => {
+                        return Ok(RadioSettings {
+                            order: Order::from_code(&config.order).unwrap_or_default(),
+                            code: config.order.clone(),
+                            other_bands: config.bands,
+                            lte_bands: config.lte_bands,
+                            roaming: switch(config.roaming),
+                            told: Told::Lte(config),
+                        });
+                    }
+                    Err(e)
+                        if e.refusal().is_some()
+                            || matches!(e.kind(), ErrorKind::AtRefused | ErrorKind::UnexpectedAnswer) =>
+                    {
+                        e
+                    }
+                    Err(e) => return Err(e),
+                };
+                // Where the second says no more than no, the first said why.
+                let config = at.run(&at_net::radio_config_3g()).map_err(|second| {
+                    let says_why = first.refusal().is_some() && second.is(ErrorKind::AtRefused);
+                    if says_why && second.refusal().is_none() { first } else { second }
+                })?;
                 let order = Order(match (config.mode, config.order) {
                     (13, _) => vec![Technology::Gsm],
                     (14, _) => vec![Technology::Umts],
