@@ -137,7 +137,10 @@ fn listed(lines: &[String]) -> Vec<Stored> {
 }
 
 fn pdu_in(line: &str) -> Option<Vec<u8>> {
-    hex::decode(line.trim()).filter(|octets| octets.len() > 1)
+    let digits = line.trim();
+    // Of a message that lost a digit the octets are kept.
+    let whole = if digits.len() > 16 { digits.len() & !1 } else { digits.len() };
+    hex::decode(digits.get(..whole)?).filter(|octets| octets.len() > 1)
 }
 
 /// `head`: status, the name in the phone book, the length.

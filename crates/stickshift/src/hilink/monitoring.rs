@@ -52,7 +52,10 @@ pub fn status() -> Call<Status> {
         Ok(Status {
             connection: code.and_then(refusals::connection),
             connection_code: code,
-            signal_bars: r.number("SignalIcon"),
+            // The oldest firmware has hundredths alone.
+            signal_bars: r
+                .number("SignalIcon")
+                .or_else(|| r.number("SignalStrength").map(|percent: u8| percent.min(100) / 20)),
             most_bars: r.number("maxsignal"),
             network,
             service: r.number("ServiceStatus"),

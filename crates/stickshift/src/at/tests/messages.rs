@@ -9,6 +9,8 @@ fn message_stores() {
     let stored = run(&sms::list(), answer.as_bytes());
     assert_eq!((stored.len(), stored[0].index, stored[0].status), (2, Some(3), Some(Status::Unread)));
     assert_eq!((stored[1].index, stored[1].message.is_none(), stored[1].pdu.len()), (Some(7), true, 10));
+    let odd = format!("\r\n+CMGL: 7,1,,24\r\n{}\r\n\r\nOK\r\n", &DELIVER[..21]);
+    assert_eq!(run(&sms::list(), odd.as_bytes())[0].pdu.len(), 10, "a digit is lost, the others are there");
     let Some(Message::Deliver { content, .. }) = &stored[0].message else { panic!("no message") };
     assert_eq!(content.body, Body::Text("Hello".into()));
 

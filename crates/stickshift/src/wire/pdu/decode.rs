@@ -52,7 +52,12 @@ impl<'a> Reader<'a> {
     /// Length, then header and text.
     fn content(&mut self, has_header: bool, protocol: u8, scheme: u8) -> Result<Content> {
         let length = usize::from(self.byte()?);
-        let alphabet = Alphabet::of_scheme(scheme);
+        let left = self.bytes.len() - self.at;
+        // In a reserved group the length counts septets of the default alphabet, or octets: of a few, which may be either, 84 of Korean networks.
+        let alphabet = match scheme {
+            0x80..=0xbf if left == length && (length > 7 || scheme == 0x84) => Alphabet::Data,
+            _ => Alphabet::of_scheme(scheme),
+        };
         // Both general groups say with the same bit that the text is compressed: the length counts octets then.
         let compressed = scheme & 0xa0 == 0x20;
         let septets = alphabet == Alphabet::Gsm7 && !compressed;

@@ -47,6 +47,10 @@ fn times_as_they_are_and_as_they_are_not() {
         ("62110242000500", None, false, "26-11-20 24:00:50 00"),
         ("62110231000600", None, false, "26-11-20 13:00:60 00"),
         ("62110A31000500", None, false, "26-11-A0 13:00:50 00"),
+        // A clock that nobody set.
+        ("99102131955500", Some("1999-01-12T13:59:55+00:00"), true, "99-01-12 13:59:55 00"),
+        ("09102131955500", Some("1990-01-12T13:59:55+00:00"), true, "90-01-12 13:59:55 00"),
+        ("98102131955500", Some("2089-01-12T13:59:55+00:00"), true, "89-01-12 13:59:55 00"),
         ("FFFFFFFFFFFFFF", None, false, "FF-FF-FF FF:FF:FF FF"),
     ] {
         let time = at(octets);
@@ -56,6 +60,19 @@ fn times_as_they_are_and_as_they_are_not() {
     }
     assert!(at("00000000000000").is_blank());
     assert!(at("62110231000540").seconds() < at("62110231000500").seconds());
+}
+
+#[test]
+fn a_reserved_coding_is_shown_as_octets() {
+    // Korean networks: the length counts octets, of which most are a header.
+    let pdu = "0791280102194105440BA11091041852F00084218013414441630D0A22080B811091041852F0A4B2";
+    let Message::Deliver { content, .. } = decode_hex(pdu) else { panic!("not a deliver") };
+    assert_eq!(content.body, Body::Data(vec![0xa4, 0xb2]));
+    // Where it counts septets it is the default alphabet.
+    let text = hex::encode_upper(&pack(&to_gsm7("Hello, world").unwrap(), 0));
+    let pdu = format!("07912143658709F1040B912143658709F10084621102310005000C{text}");
+    let Message::Deliver { content, .. } = decode_hex(&pdu) else { panic!("not a deliver") };
+    assert_eq!(content.body, Body::Text("Hello, world".into()));
 }
 
 #[test]

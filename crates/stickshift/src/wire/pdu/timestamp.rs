@@ -14,7 +14,9 @@ impl Timestamp {
     pub fn local(&self) -> Option<DateTime> {
         let [year, month, day, hour, minute, second, _] = self.0;
         let field = |octet: u8| number(octet).map(|n| n as i8);
-        let year = 2000 + i16::from(number(year)?);
+        // Of a clock that nobody set; messages began in the nineties.
+        let year = i16::from(number(year)?);
+        let year = if year >= 90 { 1900 + year } else { 2000 + year };
         DateTime::new(year, field(month)?, field(day)?, field(hour)?, field(minute)?, field(second)?, 0).ok()
     }
 
