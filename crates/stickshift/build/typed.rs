@@ -32,15 +32,20 @@ struct Then {
 
 pub(super) fn tables(facts: &str) -> String {
     let data: Data = toml::from_str(facts).unwrap_or_else(|e| panic!("data/typed.toml: {e}"));
-    let mut code = String::from("static OUT_OF_SCOPE: &[(&str, &[&str], &[&str])] = &[\n");
+    let mut code = String::from("static OUT_OF_SCOPE: &[(&str, &str, &[&str])] = &[\n");
     for OutOfScope { what, starts, web, source } in &data.out_of_scope {
         assert!(!source.is_empty());
-        writeln!(code, "({what:?}, &{starts:?}, &{web:?}),").expect("a string takes all");
+        writeln!(code, "({what:?}, {:?}, &{web:?}),", starts.join(" ")).expect("a string takes all");
     }
-    code += "];\nstatic THEN: &[(&str, &[&str], bool)] = &[\n";
+    code += "];\nstatic THEN: &[(&str, &str)] = &[\n";
+    let mut calls = Vec::new();
     for Then { call, what, starts, source } in &data.then {
         assert!(!source.is_empty());
-        writeln!(code, "({what:?}, &{starts:?}, {call}),").expect("a string takes all");
+        writeln!(code, "({what:?}, {:?}),", starts.join(" ")).expect("a string takes all");
+        if *call {
+            calls.push(starts.join(" "));
+        }
     }
-    code + "];\n"
+    // Apart: the texts are for programs that can do what they speak of.
+    format!("{code}];\nstatic CALLS: &str = {:?};\n", calls.join(" "))
 }

@@ -57,9 +57,7 @@ fn value_of<'a>(line: &'a str, start: &str) -> Option<&'a str> {
 /// can be typed any more; `Usage` for no set of ports, and for `A/`.
 pub fn may_be_sent(command: &str) -> Result<()> {
     let line = plain(command);
-    if let Some((what, ..)) =
-        OUT_OF_SCOPE.iter().find(|row| row.1.iter().any(|s| value_of(&line, s).is_some()))
-    {
+    if let Some((what, ..)) = OUT_OF_SCOPE.iter().find(|row| is_begun_by(&line, row.1)) {
         return Err(out_of_scope(what));
     }
     if line.trim_start_matches("AT") == "A/" {
@@ -98,17 +96,17 @@ fn out_of_scope(what: &str) -> Error {
 
 /// What follows a command, or a command of a line, that the stick took: words for people, where that is not seen from its answer.
 pub fn what_follows(command: &str) -> Option<&'static str> {
-    row_of(command).map(|(what, ..)| *what)
+    let line = plain(command);
+    THEN.iter().find(|row| is_begun_by(&line, row.1)).map(|row| row.0)
 }
 
 /// Whether a line calls the emergency services.
 pub fn is_emergency_call(command: &str) -> bool {
-    row_of(command).is_some_and(|(.., call)| *call)
+    is_begun_by(&plain(command), CALLS)
 }
 
-fn row_of(command: &str) -> Option<&'static (&'static str, &'static [&'static str], bool)> {
-    let line = plain(command);
-    THEN.iter().find(|row| row.1.iter().any(|start| value_of(&line, start).is_some()))
+fn is_begun_by(line: &str, starts: &str) -> bool {
+    starts.split(' ').any(|start| value_of(line, start).is_some())
 }
 
 #[cfg(test)]

@@ -17,54 +17,10 @@ const URC_LIMIT: usize = 16 * 1024;
 const SILENCES: u8 = 7;
 
 /// Unsolicited result codes by name, section 3.8. Any other `^NAME:` or `+NAME:` that is not the running command's is one too.
-const URC_NAMES: &[&str] = &[
-    "^RSSI",
-    "^HCSQ",
-    "^RSSILVL",
-    "^HRSSILVL",
-    "^MODE",
-    "^SRVST",
-    "^SIMST",
-    "^BOOT",
-    "^NDISSTAT",
-    "^NDISEND",
-    "^PDPDEACT",
-    "^DSFLOWRPT",
-    "^DSDORMANT",
-    "^NWTIME",
-    "^TIME",
-    "^CSNR",
-    "^CERSSI",
-    "^ANLEVEL",
-    "^LTERSRP",
-    "^EONS",
-    "^LWURC",
-    "^ECCLIST",
-    "^RFSWITCH",
-    "^POSITION",
-    "^POSEND",
-    "^STIN",
-    "^THERM",
-    "^SMMEMFULL",
-    "^ORIG",
-    "^CONF",
-    "^CONN",
-    "^CEND",
-    "^DDTMF",
-    "+CMTI",
-    "+CMT",
-    "+CDSI",
-    "+CDS",
-    "+CBM",
-    "+CREG",
-    "+CGREG",
-    "+CEREG",
-    "+CUSD",
-    "+CUSATP",
-    "+CUSATEND",
-    "+CLIP",
-    "+CRING",
-];
+const URC_NAMES: &str = "^RSSI ^HCSQ ^RSSILVL ^HRSSILVL ^MODE ^SRVST ^SIMST ^BOOT ^NDISSTAT ^NDISEND ^PDPDEACT ^DSFLOWRPT \
+    ^DSDORMANT ^NWTIME ^TIME ^CSNR ^CERSSI ^ANLEVEL ^LTERSRP ^EONS ^LWURC ^ECCLIST ^RFSWITCH ^POSITION \
+    ^POSEND ^STIN ^THERM ^SMMEMFULL ^ORIG ^CONF ^CONN ^CEND ^DDTMF +CMTI +CMT +CDSI +CDS +CBM +CREG \
+    +CGREG +CEREG +CUSD +CUSATP +CUSATEND +CLIP +CRING";
 
 /// Unsolicited lines without a value: calls, and what modems say after their start (AT manuals of SIMCom, Quectel, Cinterion, u-blox).
 const BARE: &[&str] =
@@ -186,7 +142,7 @@ impl Command {
 }
 
 fn is_known_urc(name: &str) -> bool {
-    URC_NAMES.iter().any(|urc| urc.eq_ignore_ascii_case(name))
+    URC_NAMES.split(' ').any(|urc| urc.eq_ignore_ascii_case(name))
         || name.to_ascii_uppercase().starts_with("^THERM")
 }
 
