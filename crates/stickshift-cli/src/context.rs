@@ -174,15 +174,21 @@ impl Context {
         self.config.as_ref().ok().and_then(|config| config.stick.as_deref())
     }
 
-    /// Where nothing stands at the place that the settings name, no other stick is meant. Ids, ports and serial numbers may be other ones in
-    /// each mode, and prove nothing.
+    /// Where nothing stands at the place that the settings name, no other stick is meant, and none where they cannot be read. Ids, ports and
+    /// serial numbers may be other ones in each mode, and prove nothing.
     ///
     /// # Errors
-    /// `NoStick`.
+    /// `NoStick`; those of the settings.
     #[cfg(feature = "config")]
     pub(crate) fn usual_place_is_taken(&self, bus: &mut dyn Bus, wanted: Option<&str>) -> Result<()> {
-        let usual = self.usual().filter(|_| wanted.is_none()).and_then(|word| word.parse::<Place>().ok());
-        let Some(place) = usual else { return Ok(()) };
+        if wanted.is_some() {
+            return Ok(());
+        }
+        if let Err(error) = &self.config {
+            let next = "correct the file, or name the stick: `--stick PLACE`";
+            return Err(crate::config::again(error).detail(Detail::NextStep(next)));
+        }
+        let Some(place) = self.usual().and_then(|word| word.parse::<Place>().ok()) else { return Ok(()) };
         let sticks = bus.sticks()?;
         if sticks.is_empty() || sticks.iter().any(|stick| stick.place == place) {
             return Ok(());

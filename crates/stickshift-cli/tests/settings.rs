@@ -107,6 +107,22 @@ fn another_stick_than_that_of_the_settings_is_not_taken_in_silence() {
 }
 
 #[test]
+fn settings_that_cannot_be_read_choose_no_stick() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), USER, "stick = \"1-2\"\ntypo = 1\n");
+    for verb in [&["switch", "--virtual", "k3772"][..], &["pin", "status", "--virtual", "e3372h-stick"]] {
+        let refused = stickshift(root.path(), verb);
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{told}");
+        assert!(told.contains("typo") && told.contains("--stick PLACE"), "{told}");
+        let named = stickshift(root.path(), &[verb, &["--stick", "1-1"]].concat());
+        assert_eq!(named.status.code(), Some(0), "{named:?}");
+    }
+    let listed = stickshift(root.path(), &["list", "--virtual", "k3772"]);
+    assert_eq!(listed.status.code(), Some(0), "{listed:?}");
+}
+
+#[test]
 fn a_user_chooses_a_stick_and_a_form() {
     let root = tempfile::tempdir().unwrap();
     let several = ["identify", "--virtual", "k3772-modem,e3372s"];
@@ -147,7 +163,8 @@ fn settings_that_make_no_sense_keep_online_from_choosing_an_access_point() {
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(2), "{said}");
     assert!(said.contains("foo") && said.contains("untouched"), "{said}");
-    let named = stickshift(root.path(), &["online", "up", "--virtual", "em7455", "--apn", "internet"]);
+    let words = ["online", "up", "--virtual", "em7455", "--apn", "internet", "--stick", "1-1"];
+    let named = stickshift(root.path(), &words);
     assert_eq!(named.status.code(), Some(0), "{}", String::from_utf8_lossy(&named.stderr));
 }
 

@@ -341,7 +341,11 @@ impl Modem<'_> {
             (_, true) => Error::new(ErrorKind::WrongPin, "the code is wrong").because(e),
             _ => e,
         });
-        self.after_a_code(code, &before, sent).map_err(|e| e.detail(Detail::CodeSent))
+        self.after_a_code(code, &before, sent).map_err(|e| match e.refusal() {
+            // Whoever stopped it was faster than the code.
+            None if e.verdict() == Some(Verdict::Untouched) => e,
+            _ => e.detail(Detail::CodeSent),
+        })
     }
 
     /// What has to be known before a code is sent, and no more: every question is one more that can fail. The code itself is not looked at.
