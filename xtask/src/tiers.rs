@@ -363,7 +363,8 @@ fn lint_sources() -> Result<(), String> {
 }
 
 fn unit() -> Result<(), String> {
-    let args = ["test", "-p", "stickshift-core", "-p", "stickshift", "--lib", "--bins"];
+    let units = ["test", "-p", "stickshift-core", "-p", "stickshift", "--lib", "--bins"];
+    let args = [&units[..], &test_programs::PLAIN].concat();
     phase("compiling the unit tests");
     cargo(&[&args[..], &["--no-run"]].concat())?;
     phase("running them");
