@@ -9,6 +9,7 @@ use clap_complete::env::{CompleteEnv, Shells};
 use stickshift::clean;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::link::{Bus, Ledger};
+use stickshift::mask;
 
 use crate::opener::{Look, Opener};
 use crate::options::Global;
@@ -80,7 +81,7 @@ fn sticks(typed: &OsStr) -> Vec<CompletionCandidate> {
     let all: Vec<(String, String)> = sticks
         .iter()
         .flat_map(|stick| {
-            let product = stick.product.as_deref().unwrap_or_default();
+            let product = mask::name(stick.product.as_deref().unwrap_or_default());
             let what = clean::line(&format!("{} {product}", stick.mode_words())).trim_end().to_owned();
             [(stick.place.to_string(), format!("{} {what}", stick.id)), (stick.id.to_string(), what)]
         })

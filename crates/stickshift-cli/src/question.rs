@@ -8,6 +8,7 @@ use std::time::Duration;
 use stickshift::clean;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::Cancel;
+use stickshift::mask;
 use stickshift::stick::Stick;
 
 /// How long it takes at most until a request to stop is noticed.
@@ -45,7 +46,7 @@ pub(crate) fn line() -> Result<String> {
 pub(crate) fn which(sticks: &[Stick]) -> Result<Option<usize>> {
     let mut text = "Several sticks fit:\n".to_owned();
     for (index, stick) in sticks.iter().enumerate() {
-        let product = stick.product.as_deref().unwrap_or_default();
+        let product = mask::name(stick.product.as_deref().unwrap_or_default());
         let line = format!("{}  {}  {}  {}  {product}", index + 1, stick.place, stick.id, stick.mode_words());
         text.push_str(&format!("  {}\n", clean::line(line.trim_end())));
     }

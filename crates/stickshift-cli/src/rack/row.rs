@@ -61,7 +61,9 @@ impl Row {
             called,
             place: stick.place.to_string(),
             id: stick.id.to_string(),
-            product: product_name(stick.id).map(str::to_owned).or_else(|| stick.product.clone()),
+            product: product_name(stick.id)
+                .map(str::to_owned)
+                .or_else(|| stick.product.as_deref().map(mask::name)),
             serial: stick.serial.as_deref().map(mask::identity),
             before: Some(stick.mode.code().to_owned()),
             ..Row::default()
@@ -71,7 +73,7 @@ impl Row {
     /// What the stick says of itself.
     pub(super) fn identify(&mut self, identity: &Identity, secret: &Secret) {
         if let Some(product) = identity.product.as_ref().or(identity.model.as_ref()) {
-            self.product = Some(product.clone());
+            self.product = Some(mask::name(product));
         }
         if let Some(serial) = &identity.serial {
             self.serial = Some(mask::identity(serial));

@@ -222,7 +222,7 @@ impl Job<'_, '_> {
         self.say(&format!("Current configuration number is {}", stick.configuration));
         if self.request.verbose {
             let text = |text: &Option<String>| match text {
-                Some(text) => clean::line(text).into_owned(),
+                Some(text) => clean::line(&mask::name(text)).into_owned(),
                 None => "not provided".to_owned(),
             };
             self.say(&format!(

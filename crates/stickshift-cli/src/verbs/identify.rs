@@ -186,6 +186,10 @@ impl Identified {
         let assumed = Stick { mode: reached, ..Stick::new(port_place(), UsbId::new(0, 0)) };
         let has_other_page = said.and_then(|said| said.kind) != Some("hilink")
             && stick.is_some_and(|s| s.mode == Mode::Hilink && !is_huawei_design(s.id.vendor));
+        let mut findings = assessment::findings(stick, said);
+        for value in findings.iter_mut().filter_map(|finding| finding.value.as_mut()).filter(|_| !unmasked) {
+            *value = mask::name(value);
+        }
         let place = stick.map(|stick| stick.place.to_string());
         let routes = assessment::routes(stick.unwrap_or(&assumed), said).into_iter();
         let name = place.as_deref().unwrap_or("STICK");
@@ -195,7 +199,7 @@ impl Identified {
             imei: said.and_then(|said| said.imei.as_ref()).map(shown),
             called: None,
             has_said: said.is_some() || has_other_page,
-            findings: assessment::findings(stick, said),
+            findings,
             hint: said
                 .is_some_and(|said| said.withheld)
                 .then_some("its web server tells the rest after a login: add --user admin (or another user)"),
@@ -312,6 +316,14 @@ mod tests {
     use stickshift::stick::{Interface, Role};
 
     use super::*;
+
+    #[test]
+    fn identities_in_its_names_are_masked() {
+        let product = Some("SDX-IDP _SN:91F44CD6".to_owned());
+        let said = Identity { product, ..Identity::default() };
+        let text = |unmasked| serde_json::to_string(&Identified::new(None, Some(&said), unmasked)).unwrap();
+        assert!(!text(false).contains("91F44CD6") && text(true).contains("91F44CD6"), "{}", text(false));
+    }
 
     #[test]
     fn what_a_stick_serves_is_what_its_interfaces_have() {

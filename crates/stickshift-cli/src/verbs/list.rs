@@ -311,11 +311,11 @@ pub(crate) fn text_of(stick: &Stick) -> String {
 fn name(stick: &Stick) -> String {
     let maker =
         stick.manufacturer.as_deref().or_else(|| vendor_name(stick.id.vendor)).unwrap_or("unknown maker");
-    match stick.product.as_deref() {
+    mask::name(&match stick.product.as_deref() {
         Some(product) if product.to_lowercase().contains(&maker.to_lowercase()) => product.to_owned(),
         Some(product) => format!("{maker} {product}"),
         None => maker.to_owned(),
-    }
+    })
 }
 
 /// The command, or the act, that most people want now.
@@ -458,8 +458,9 @@ mod tests {
 
     #[test]
     fn the_serial_number_is_masked_in_json() {
-        let json = serde_json::to_string(&StickReport::of(&stick())).unwrap();
-        assert!(!json.contains("860000000000001"), "{json}");
+        let product = Some("HUAWEI 860000000000001 _SN:91F44CD6".to_owned());
+        let json = serde_json::to_string(&StickReport::of(&Stick { product, ..stick() })).unwrap();
+        assert!(!json.contains("860000000000001") && !json.contains("91F44CD6"), "{json}");
         assert!(json.contains("\"mode\":\"modem\"") && json.contains("\"place\":\"1-1.2\""), "{json}");
     }
 

@@ -189,8 +189,8 @@ fn block(bus: &mut dyn Bus, stick: &Stick) -> String {
         stick.id.vendor, stick.id.product
     );
     for (name, value) in [
-        ("Manufacturer", stick.manufacturer.as_deref().map(mask::text)),
-        ("Product", stick.product.as_deref().map(mask::text)),
+        ("Manufacturer", stick.manufacturer.as_deref().map(mask::name)),
+        ("Product", stick.product.as_deref().map(mask::name)),
         ("SerialNumber", stick.serial.as_deref().map(mask::identity)),
     ] {
         if let Some(value) = value {

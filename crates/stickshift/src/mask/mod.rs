@@ -57,6 +57,11 @@ pub fn text(text: &str) -> String {
     hidden(text, &ranges)
 }
 
+/// What a stick calls itself, its maker or its model: some have a serial number in it, or an IMEI.
+pub fn name(text: &str) -> String {
+    hidden(text, &secrets(text.as_bytes()))
+}
+
 /// The words of a refusal: some repeat what they refuse.
 pub(crate) fn words(text: &str) -> String {
     let mut ranges = Vec::new();
@@ -87,20 +92,28 @@ pub fn secrets(bytes: &[u8]) -> Vec<Range<usize>> {
     found
 }
 
-/// Serial numbers in the names of products, as Qualcomm's modules have them: `SDXPINN-IDP _SN:0123ABCD`, `.._CID:0123ABCD`.
+/// Serial numbers in the names of products: `SDXPINN-IDP _SN:0123ABCD`, `.._CID:0123ABCD`, `Module SN:0123ABCD`, `FN990 SN 0123abcd`.
 fn serials(bytes: &[u8], found: &mut Vec<Range<usize>>) {
     /// What names no single device.
     const OF_A_KIND: &[&[u8]] = &[b"VID", b"PID", b"REV", b"VER", b"HW", b"SW", b"FW"];
-    for (at, _) in bytes.iter().enumerate().filter(|(_, b)| **b == b':') {
-        let length = bytes[..at].iter().rev().take_while(|b| b.is_ascii_uppercase()).count();
+    /// What names one, wherever it stands.
+    const OF_ONE: &[&[u8]] = &[b"SN", b"CID", b"ESN", b"IMEI", b"IMSI", b"MEID"];
+    for (at, end) in bytes.iter().enumerate().filter(|(_, b)| matches!(b, b':' | b' ' | b'=')) {
+        let length = bytes[..at].iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
         let mark = &bytes[at - length..at];
-        let begun = bytes[..at - length].last() == Some(&b'_');
-        if !begun || !(2..=5).contains(&length) || OF_A_KIND.contains(&mark) {
+        let of_one = OF_ONE.iter().any(|known| known.eq_ignore_ascii_case(mark));
+        let joined = *end == b':' && bytes[..at - length].last() == Some(&b'_');
+        let of_a_kind = OF_A_KIND.contains(&mark) || !mark.iter().all(u8::is_ascii_uppercase);
+        if !of_one && (!joined || of_a_kind || !(2..=5).contains(&length)) {
             continue;
         }
-        let start = at + 1;
+        let start = at + 1 + usize::from(*end == b':' && bytes.get(at + 1) == Some(&b' '));
         let length = bytes[start..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
-        found.push(start..start + length);
+        let value = &bytes[start..start + length];
+        // A word may follow a blank.
+        if joined || length > 5 && value.iter().any(u8::is_ascii_digit) {
+            found.push(start..start + length);
+        }
     }
 }
 
@@ -147,6 +160,11 @@ mod tests {
         assert_eq!(text("Modem_SN:"), "Modem_SN:");
         assert_eq!(text("LE-IDP_CID:0402_SN:89ABCDEF"), "LE-IDP_CID:****_SN:********");
         assert_eq!(text("HSPA 860000000000001"), "HSPA ***************");
+        assert_eq!(text("Module SN:86F44CD61234567"), "Module SN:***************");
+        assert_eq!(text("FN990A28 SN 90b8a7d1"), "FN990A28 SN ********");
+        assert_eq!(text("LE-IDP CID:04020304 imei=8600000000"), "LE-IDP CID:******** imei=**********");
+        assert_eq!(text("SN series, IMEI: 86****0001, IMEI none"), "SN series, IMEI: 86****0001, IMEI none");
+        assert_eq!(name("AT&T Beam 860000000000001"), "AT&T Beam ***************");
         assert_eq!(text("MODEM_VID:05C6_PID:9025, page_a:b, _:x"), "MODEM_VID:05C6_PID:9025, page_a:b, _:x");
     }
 

@@ -105,7 +105,7 @@ impl Identity {
 
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known = |t: &Option<String>| t.clone().unwrap_or_else(|| "?".into());
+        let known = |t: &Option<String>| t.as_deref().map_or("?".into(), mask::name);
         write!(f, "{}", known(if self.product.is_some() { &self.product } else { &self.model }))?;
         write!(f, ", hardware {}", known(&self.hardware))?;
         write!(f, ", {} firmware {}", self.kind.unwrap_or("unknown"), known(&self.firmware))?;

@@ -170,8 +170,11 @@ impl Block {
             "ID_USB_INTERFACE_NUM" => self.interface = hex(value).and_then(|n| u8::try_from(n).ok()),
             "ID_USB_DRIVER" => self.driver = string(value),
             "ID_REVISION" => self.release = id(value),
-            "ID_VENDOR" => self.maker = text(),
-            "ID_MODEL" => self.model = text(),
+            "ID_VENDOR" => self.maker = self.maker.take().or_else(text),
+            "ID_MODEL" => self.model = self.model.take().or_else(text),
+            // In the other two, `_` may stand for a blank.
+            "ID_VENDOR_ENC" => self.maker = string(&value.replace("\\x20", " ")),
+            "ID_MODEL_ENC" => self.model = string(&value.replace("\\x20", " ")),
             _ => {}
         }
     }

@@ -200,7 +200,7 @@ impl PasteReport {
             let thing =
                 device.other_thing(other, catalogue).filter(|_| what.is_none() && may_be_taken_for_one);
             remarks.extend(thing.map(|what| {
-                format!("{} ({}) is no cellular stick: {what}", other.id, mask::text(&name(device)))
+                format!("{} ({}) is no cellular stick: {what}", other.id, mask::name(&name(device)))
             }));
         }
         remarks.extend(paste.page_errors.iter().map(|number| page_error(*number)));
@@ -289,7 +289,7 @@ impl PastedStick {
         PastedStick {
             id: stick.id.to_string(),
             place: device.place.as_ref().map(ToString::to_string),
-            name: mask::text(&name(device)),
+            name: mask::name(&name(device)),
             known_as: product_name(stick.id),
             mode: if either && stick.mode == Mode::Cdrom { Mode::Unknown } else { stick.mode }.code(),
             mode_text: match () {
@@ -438,7 +438,7 @@ impl PastedModem {
         PastedModem {
             name: match words.is_empty() {
                 true => only.unwrap_or("unknown modem").to_owned(),
-                false => mask::text(&words.join(" ")),
+                false => mask::name(&words.join(" ")),
             },
             place: modem.place.as_ref().map(ToString::to_string),
             mode: modem.mode().code(),
