@@ -9,6 +9,7 @@ use stickshift::pasted::{self, PastedDevice};
 use stickshift::profile::{Attributes, Catalogue};
 use stickshift::stick::{
     Interface, KnownIds, Mode, Role, Stick, Switching, classify, is_huawei_design, linux_drivers,
+    usual_interfaces,
 };
 use stickshift::wire::usb::{ConfigurationDescriptor, InterfaceDescriptor};
 use stickshift_emu::device::{Alternate, Appearance, Configuration, Device, Function, UsbInterface};
@@ -26,6 +27,8 @@ const NUMBER: char = '#';
 const CDC_DATA: u8 = 0x0a;
 /// Drivers of Linux that make serial ports of a modem's own interfaces.
 const SERIAL_DRIVERS: [&str; 4] = ["option", "qcserial", "sierra", "hso"];
+/// Drivers that make no port of the interface: a program has it by usbfs, and hso's ports go another way than its interfaces.
+const NO_PORTS: [&str; 2] = ["usbfs", "hso"];
 /// A bulk endpoint, as endpoint descriptors name it.
 const BULK: u8 = 2;
 /// An interrupt endpoint.
@@ -170,8 +173,11 @@ fn appearance(device: &PastedDevice, stick: &Stick, left_alone: bool) -> Result<
             if made.is_empty() {
                 one.interfaces.extend(cut_off(&one, stick));
             }
-            made.push(Configuration { value, interfaces: interfaces(&one, stick) });
+            made.push(Configuration { value, interfaces: interfaces(&one, stick, device) });
         }
+    }
+    if let [only] = &mut made[..] {
+        add_those_without_a_driver(only, stick);
     }
     if made.iter().all(|c| c.interfaces.is_empty()) {
         // Ids alone.
@@ -198,6 +204,30 @@ fn cut_off(shown: &ConfigurationDescriptor, stick: &Stick) -> Vec<InterfaceDescr
         .collect()
 }
 
+/// The ports of a modem by its ids whose network card alone a log shows: no driver took them.
+fn add_those_without_a_driver(shown: &mut Configuration, stick: &Stick) {
+    let mut seen = Stick { interfaces: any_stick::interfaces(shown), ..stick.clone() };
+    seen.classify(&Catalogue::builtin());
+    let told = matches!(seen.mode, Mode::Hilink | Mode::Unknown);
+    if seen.interfaces.is_empty() || !told || !matches!(stick.mode, Mode::Modem | Mode::HilinkSerial) {
+        return;
+    }
+    let there = |number: u8| shown.interfaces.iter().any(|i| i.number == number);
+    let listed = usual_interfaces(stick.id).into_iter().filter(|i| i.role.is_serial()).map(|i| i.number);
+    let mut ports: Vec<u8> = listed.filter(|number| !there(*number)).collect();
+    if ports.is_empty() {
+        ports.extend((0..u8::MAX).find(|number| !there(*number)));
+    }
+    let endpoints = shown.interfaces.iter().flat_map(|i| &i.alternates).flat_map(|a| &a.endpoints);
+    let mut used: BTreeSet<u8> = endpoints.map(|(address, ..)| *address).collect();
+    for number in ports {
+        let endpoints = [0x80, 0x00].iter().filter_map(|direction| free(&mut used, *direction)).collect();
+        let alternates = vec![Alternate { class: UNTOLD, extra: Vec::new(), endpoints }];
+        shown.interfaces.push(UsbInterface { number, function: Function::Raw, alternates });
+    }
+    shown.interfaces.sort_by_key(|i| i.number);
+}
+
 /// The interfaces of a stick of which nothing but its ids is known: those that the data tell of.
 fn usual(stick: &Stick) -> Vec<UsbInterface> {
     match stick.mode {
@@ -211,7 +241,11 @@ fn usual(stick: &Stick) -> Vec<UsbInterface> {
     }
 }
 
-fn interfaces(configuration: &ConfigurationDescriptor, stick: &Stick) -> Vec<UsbInterface> {
+fn interfaces(
+    configuration: &ConfigurationDescriptor,
+    stick: &Stick,
+    device: &PastedDevice,
+) -> Vec<UsbInterface> {
     let numbers: BTreeSet<u8> = configuration.interfaces.iter().map(|i| i.number).collect();
     let mut used: BTreeSet<u8> =
         configuration.interfaces.iter().flat_map(|i| &i.endpoints).map(|e| e.address).collect();
@@ -224,8 +258,13 @@ fn interfaces(configuration: &ConfigurationDescriptor, stick: &Stick) -> Vec<Usb
         let is_qmi = all[0].class == UNTOLD
             && all[0].endpoints.is_empty()
             && shown.is_some_and(|i| i.role == Role::Network);
-        let function = function(all[0].class, stick.interfaces.iter().find(|i| i.number == number), before);
+        let mut function = function(all[0].class, shown, before);
         before = function;
+        let driver = device.attached.get(&number).and_then(|attached| attached.driver.as_ref());
+        let is_closed = driver.is_some_and(|d| d.as_deref().is_some_and(|d| NO_PORTS.contains(&d)));
+        if function == Function::Serial && is_closed {
+            function = Function::Raw;
+        }
         let last = all.len() - 1;
         let alternates = all.iter().enumerate().map(|(index, one)| {
             let mut endpoints: Vec<(u8, u8, u16)> = one
@@ -372,6 +411,36 @@ mod tests {
                 );
                 assert_eq!(there.interfaces.len(), report.roles.len(), "{text}");
             }
+        }
+    }
+
+    /// What no driver of serial ports has, and a log shows nothing of, gets no node.
+    #[test]
+    fn no_port_is_made_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("paste.txt");
+        let ports = |driver: &str| {
+            let port =
+                |n: u8| format!("I:  If#= {n} Alt= 0 #EPs= 3 Cls=ff(vend.) Sub=ff Prot=ff Driver={driver}\n");
+            format!(
+                "P:  Vendor=0af0 ProdID=6971 Rev=00.00\nC:  #Ifs= 2 Cfg#= 1 Atr=a0 MxPwr=500mA\n{}{}",
+                port(0),
+                port(1)
+            )
+        };
+        let log = "usb 1-1: New USB device found, idVendor=2cb7, idProduct=0001\n\
+                   cdc_ether 1-1:1.0 eth1: register 'cdc_ether' at usb-0000:00:14.0-1, CDC Ethernet Device, 00:a0:c6:00:00:00\n";
+        for (text, nodes) in
+            [(ports("option"), 2), (ports("hso"), 0), (ports("usbfs"), 0), (log.to_owned(), 0)]
+        {
+            fs::write(&path, &text).unwrap();
+            let bus = VirtualBus::new();
+            bus.plug(&port_place(), named(path.to_str().unwrap(), None).unwrap().unwrap());
+            bus.advance(Duration::from_secs(30));
+            let catalogue = std::sync::Arc::new(Catalogue::builtin());
+            let mut classified = ClassifiedBus::new(Box::new(bus.clone()), catalogue);
+            let there = classified.device(&port_place()).unwrap().unwrap();
+            assert_eq!((there.mode, there.ports().count()), (Mode::Modem, nodes), "{text}");
         }
     }
 

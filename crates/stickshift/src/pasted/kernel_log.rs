@@ -365,6 +365,16 @@ fn address(text: &str) -> Option<u16> {
 }
 
 impl Log {
+    /// The ids of what stands at a place in the end.
+    pub(super) fn id_at(&self, place: &Place) -> Option<UsbId> {
+        let device = self.places.get(place)?.device.as_ref()?;
+        (device.id != NO_ID && !device.gone).then_some(device.id)
+    }
+
+    pub(super) fn names_any(&self) -> bool {
+        self.places.keys().any(|place| self.id_at(place).is_some())
+    }
+
     /// A network interface of the only device at the end of these ports.
     fn network(&mut self, node: &str, driver: &str, ports: &str) {
         let ends = |place: &Place| place.as_str().split_once('-').is_some_and(|(_, way)| way == ports);

@@ -36,6 +36,7 @@ impl PastedDevice {
             ..Stick::new(self.place.clone().unwrap_or_else(|| elsewhere.clone()), self.id)
         };
         stick.classify(profiles);
+        self.ask_the_ids(&mut stick, profiles);
         self.take_file_sharing_out(&mut stick, profiles);
         self.forget_what_hangs_on_the_rest(&mut stick, profiles);
         self.name_listed(&mut stick);
@@ -76,6 +77,38 @@ impl PastedDevice {
             stick.evidence.push("switching profiles turn sticks into these ids".to_owned());
         }
         stick
+    }
+
+    /// A log, or a list of drivers, is silent about interfaces that no driver took: a network card in it is no proof that there are no ports, and what
+    /// is known by its ids is no unknown thing for it.
+    fn ask_the_ids(&self, stick: &mut Stick, profiles: &dyn KnownIds) {
+        let whole = self.configurations.iter().any(|c| !c.interfaces.is_empty())
+            || self.formats.iter().any(|format| format.shows_all());
+        let is_open = matches!(stick.mode, Mode::Hilink | Mode::Unknown);
+        if whole || !is_open || stick.interfaces.is_empty() {
+            return;
+        }
+        let mut by_id = Stick { interfaces: Vec::new(), ..stick.clone() };
+        by_id.classify(profiles);
+        match by_id.mode {
+            Mode::Modem | Mode::HilinkSerial => {
+                stick.mode = by_id.mode;
+                stick.evidence = by_id.evidence;
+                stick.evidence.retain(|line| !line.starts_with("no interface was seen"));
+                stick.evidence.push(
+                    "the ids tell its mode: the text is silent about interfaces without a driver".to_owned(),
+                );
+            }
+            Mode::Hilink if stick.mode == Mode::Unknown => {
+                stick.mode = by_id.mode;
+                stick.evidence = by_id.evidence;
+            }
+            Mode::Unknown if stick.mode == Mode::Hilink => stick.evidence.push(
+                "it may have serial ports, too: the text is silent about interfaces without a driver, and `usb-devices` shows them"
+                    .to_owned(),
+            ),
+            _ => {}
+        }
     }
 
     /// Shows the interfaces whose endpoints the text lacks. They decide nothing; their drivers tell what they are, or the lists where the rest fits them.

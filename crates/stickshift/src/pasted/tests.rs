@@ -13,6 +13,9 @@ mod happened;
 /// Texts of other programs: udevadm, terminals, ls, nmcli.
 mod others;
 
+/// Lists of programs of Windows and of routers, and parts of texts beside others.
+mod elsewhere;
+
 /// What kind of thing a device is, and what its ports are for.
 mod kinds;
 

@@ -68,7 +68,9 @@ impl Reader {
                 .devices
                 .iter()
                 .position(|d| d.address == Some(address) && branch.id.is_none_or(|id| id == d.id));
-            let index = match (known, branch.id) {
+            // The log of the same text may tell what stands there.
+            let logged = branch.place.as_ref().and_then(|place| self.log.id_at(place));
+            let index = match (known, branch.id.or(logged)) {
                 (Some(index), _) => Some(index),
                 (None, Some(id)) => {
                     self.add(PastedDevice { address: Some(address), ..PastedDevice::new(id) })
@@ -90,7 +92,7 @@ impl Reader {
                 known.driver = attached.driver.or(known.driver.take());
             }
         }
-        if nameless > 0 && self.devices.is_empty() {
+        if nameless > 0 && self.devices.is_empty() && !self.log.names_any() {
             self.nameless.push("`lsusb -t` alone names no ids: add the lines of `lsusb`".to_owned());
         }
     }

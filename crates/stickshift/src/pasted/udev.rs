@@ -31,6 +31,8 @@ struct Block {
     maker: Option<String>,
     model: Option<String>,
     driver: Option<String>,
+    /// What follows is of its hub.
+    passed: bool,
     /// bInterfaceClass, bInterfaceSubClass, bInterfaceProtocol.
     class: [Option<u8>; 3],
     /// Where in the kernel's tree: its last part names a port or a network interface.
@@ -55,11 +57,21 @@ fn interface_at(part: &str) -> Option<(Place, u8)> {
     Some((place.parse().ok()?, numbers.split_once('.')?.1.parse().ok()?))
 }
 
+/// `ATTRS{idVendor}=="12d1"` alone: a rule has several of these in one line.
+fn is_attribute(text: &str) -> bool {
+    const KEYS: &[&str] = &["ATTR{", "ATTRS{", "KERNEL", "SUBSYSTEM", "DRIVER"];
+    let value = text.split_once("==\"").and_then(|(_, value)| value.strip_suffix('"'));
+    KEYS.iter().any(|key| text.starts_with(key)) && value.is_some_and(|value| !value.contains('"'))
+}
+
 impl Reader {
     pub(super) fn udev_line(&mut self, text: &str) -> bool {
         let path = text.strip_prefix("P: ").filter(|path| path.starts_with("/devices/"));
-        let looked =
-            text.split_once("looking at device '").map(|(_, path)| path.trim_end_matches([':', '\'']));
+        // Where people cut, the chain begins with a parent, or without any path.
+        let chained = self.udev.block.is_some() && self.udev.form == Form::Chain;
+        let begins = ["looking at device '", "looking at parent device '"];
+        let looked = begins[..2 - usize::from(chained)].iter().find_map(|words| text.split_once(words));
+        let looked = looked.map(|(_, path)| path.trim_end_matches([':', '\'']));
         if let Some(path) = path.or(looked) {
             self.end_udev();
             let form = if looked.is_some() { Form::Chain } else { Form::Properties };
@@ -70,6 +82,9 @@ impl Reader {
             self.end_udev();
             self.udev = Udev { block: is_usb.then(Block::default), form: Form::Hwinfo };
             return true;
+        }
+        if self.udev.block.is_none() && is_attribute(text) {
+            self.udev = Udev { block: Some(Block::default()), form: Form::Chain };
         }
         let Some(block) = &mut self.udev.block else { return false };
         match self.udev.form {
@@ -109,7 +124,9 @@ impl Reader {
             [Some(class), Some(subclass), Some(protocol)] => Some([class, subclass, protocol]),
             _ => None,
         };
-        attached.class = class.or(attached.class).or(block.driver.as_deref().and_then(class_of_driver));
+        let is_port = block.node.as_deref().is_some_and(|node| node.starts_with("ttyUSB"));
+        let class = class.or(attached.class).or(block.driver.as_deref().and_then(class_of_driver));
+        attached.class = class.or(is_port.then_some([0xff; 3]));
         attached.driver = attached.driver.take().or(block.driver.map(Some));
         let Some(node) = block.node else { return };
         match () {
@@ -181,19 +198,31 @@ impl Block {
 
     /// `ATTRS{idVendor}=="12d1"`, `DRIVERS=="option"`
     fn attribute(&mut self, text: &str) -> bool {
+        // What comes after it is of its hub.
+        let whole = self.vendor.is_some() && self.product.is_some();
         let Some((key, value)) = text.split_once("==") else {
-            return text.contains("looking at parent device");
+            let next = text.contains("looking at parent device");
+            self.passed |= next && whole;
+            return next;
         };
         let value = value.trim_matches('"');
         let name = key.split_once('{').map(|(_, name)| name.trim_end_matches('}'));
-        // What comes after it is of its hub.
-        let whole = self.vendor.is_some() && self.product.is_some();
         match (name.unwrap_or(key), whole) {
+            ("KERNEL" | "KERNELS", false) => match interface_at(value) {
+                Some((place, interface)) => {
+                    self.place = self.place.take().or(Some(place));
+                    self.interface = self.interface.or(Some(interface));
+                }
+                None if value.starts_with("tty") || value.starts_with("cdc-wdm") => {
+                    self.node = self.node.take().or_else(|| string(value));
+                }
+                None => self.place = self.place.take().or_else(|| value.parse().ok()),
+            },
             ("idVendor", _) => self.vendor = self.vendor.or(id(value)),
             ("idProduct", _) => self.product = self.product.or(id(value)),
-            ("bcdDevice", false) => self.release = id(value).or_else(|| bcd(value)),
-            ("manufacturer", false) => self.maker = string(value),
-            ("product", false) => self.model = string(value),
+            ("bcdDevice", _) if !self.passed => self.release = id(value).or_else(|| bcd(value)),
+            ("manufacturer", _) if !self.passed => self.maker = self.maker.take().or_else(|| string(value)),
+            ("product", _) if !self.passed => self.model = self.model.take().or_else(|| string(value)),
             // Only those of the interface that was asked about stand before the ids.
             ("bInterfaceNumber", false) => self.interface = self.interface.or(byte(hex(value))),
             ("bInterfaceClass", false) => self.class[0] = byte(hex(value)),

@@ -47,6 +47,12 @@ fn next_of_present(
     if stick.mode == Mode::Unknown && takes_qualcomm_firmware(stick) {
         return "it waits for firmware of Qualcomm's kind: unplug it and plug it in again; if it stays so, its maker's tool loads it, or one of qmi-firmware-update, qdl and gobi-loader".to_owned();
     }
+    if let Some(held) = stick.interfaces.iter().find(|i| i.driver.as_deref() == Some("usbfs")) {
+        return format!(
+            "a program has interface {} for itself (usbfs), such as a virtual machine, usb_modeswitch or a flashing tool: end it, plug the stick in again, then stickshift identify {word}",
+            held.number
+        );
+    }
     if let Some(taken) = stick.interfaces.iter().find(|i| is_taken(i)) {
         return give_back(device, stick, taken);
     }

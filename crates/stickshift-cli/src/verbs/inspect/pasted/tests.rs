@@ -44,6 +44,13 @@ fn a_network_interface_that_a_driver_of_ports_took_is_given_back() {
     assert!(told.contains("PLACE:1.2") && told.contains("huawei_cdc_ncm"), "{told}");
 }
 
+#[test]
+fn what_a_program_has_for_itself_is_told() {
+    let text = "P:  Vendor=2001 ProdID=7d00 Rev=02.00\nC:  #Ifs= 1 Cfg#= 1 Atr=a0 MxPwr=500mA\nI:  If#= 0 Alt= 0 #EPs= 3 Cls=ff(vend.) Sub=02 Prot=01 Driver=usbfs\n";
+    let next = report(text).sticks.remove(0).next;
+    assert!(next.contains("a program has interface 0") && !next.contains("modprobe"), "{next}");
+}
+
 /// Each kind by its class, and where that is the maker's own, by the driver or the lists.
 #[test]
 fn the_kind_of_a_network_interface_is_told() {
