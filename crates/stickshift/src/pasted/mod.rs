@@ -12,6 +12,7 @@
 //! ```
 
 mod answers;
+mod com_ports;
 mod control;
 mod damage;
 mod described;
@@ -93,6 +94,10 @@ pub enum Format {
     Hwinfo,
     /// FreeBSD's `usbconfig`.
     Usbconfig,
+    /// OpenWrt's `usbmode -l`.
+    UsbMode,
+    /// RouterOS' `/system resource usb print`.
+    RouterOs,
     /// USBView, USB Device Tree Viewer, USBlyzer, pyusb: descriptors.
     Viewer,
     /// stickshift's own report.
@@ -124,6 +129,8 @@ impl Format {
             Format::Udev => "udevadm info",
             Format::Hwinfo => "hwinfo",
             Format::Usbconfig => "usbconfig",
+            Format::UsbMode => "usbmode -l",
+            Format::RouterOs => "/system resource usb print",
             Format::Viewer => "USBView or the like",
             Format::Report => "stickshift report",
         }
@@ -259,9 +266,9 @@ struct Reader {
     product: Option<u16>,
     ioreg: windows::Told,
     profiled: windows::Told,
-    /// The port of Windows that was named last, and what is told of those before it.
-    com_port: Option<windows::Port>,
-    com_ports: Vec<String>,
+    /// idVendor of USBDeview, which is before the product.
+    vendor_id: Option<u16>,
+    com_ports: com_ports::ComPorts,
     answers: answers::Answers,
     control: control::Control,
     web: web::Web,
@@ -345,7 +352,7 @@ impl Reader {
         self.join_links();
         self.join_switched(failed);
         self.end_own();
-        self.say_com_ports();
+        self.join_com_ports();
         self.devices.iter_mut().filter(|d| d.half_an_id).for_each(|d| d.id = NO_ID);
         for device in self.devices.iter().filter(|d| d.id == NO_ID) {
             self.nameless.extend(without_ids::evidence(device.place.as_ref(), &device.attached));

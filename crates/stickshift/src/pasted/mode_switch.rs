@@ -32,6 +32,8 @@ pub(super) struct ModeSwitch {
     found_none: Option<Option<UsbId>>,
     /// Its log begins in the text.
     is_log: bool,
+    /// The text has a message, as a file of settings does.
+    has_message: bool,
 }
 
 /// What it says when it found what it waited for.
@@ -45,6 +47,21 @@ const SUCCEEDED: &[&str] = &[
 /// What stands in the text when the device took the message, and what it became is not told.
 const LEFT: &str =
     "usb_modeswitch sent its message and the device left: what it became is not in this part of the text";
+
+/// What stands in the text when the program says what it was told to look for, and ends there.
+const ENDS_EARLY: &str = "usb_modeswitch was told to look for it; the text ends before it says what it found";
+/// What it writes before it looks at any device.
+const OPENINGS: &[&str] = &[
+    "usb_modeswitch: handle USB devices",
+    "usb-modeswitch: handle USB devices",
+    "usb_modeswitch: tool for controlling",
+    "PLEASE REPORT NEW CONFIGURATIONS",
+    "Taking all parameters from the command line",
+    "Reading config file:",
+    "usb_set_debug: Setting debugging level",
+];
+/// What stands in a text that has settings of its own.
+const OWN_MESSAGE: &str = "the text holds a switch message of its own, and nothing above was taken from it: put its lines from DefaultVendor or TargetVendor on into a file that is named after the ids, such as 12d1:1f01, then stickshift profile check FILE";
 
 /// Its dispatcher does not name the ids in every version.
 const LOG_ALONE: &str =
@@ -76,6 +93,15 @@ impl Reader {
         let has = |all: &[&str]| all.iter().any(|words| text.contains(words));
         if has(AFTER) || has(BEFORE) {
             self.mode_switch.after = has(AFTER);
+            return true;
+        }
+        if let Some((id, rest)) =
+            text.split_once("Found device: ").and_then(|(_, rest)| rest.split_once(" ("))
+        {
+            return self.found_by_usbmode(id, rest);
+        }
+        if has(OPENINGS) {
+            self.mode_switch.is_log = true;
             return true;
         }
         if self.parameter(text) || self.sysfs(text) || self.dispatched(text) {
@@ -164,6 +190,16 @@ impl Reader {
         true
     }
 
+    /// OpenWrt's `usbmode -l`: `Found device: 1c9e:f000 (Manufacturer: "USB Modem", Product: "USB Modem", Serial: "1")`
+    fn found_by_usbmode(&mut self, id: &str, rest: &str) -> bool {
+        let index = id.parse().ok().and_then(|id| self.only(id, Format::UsbMode));
+        let Some(device) = index.and_then(|index| self.devices.get_mut(index)) else { return false };
+        let value = |name: &str| rest.split_once(name)?.1.split('"').next().and_then(string);
+        device.manufacturer = device.manufacturer.take().or(value("Manufacturer: \""));
+        device.product = device.product.take().or(value("Product: \""));
+        true
+    }
+
     /// The device with these ids is the one that is switched.
     fn choose(&mut self, id: UsbId) -> Option<usize> {
         let index = self.only(id, Format::ModeSwitch);
@@ -189,6 +225,11 @@ impl Reader {
         let Some((name, value)) = text.split_once('=') else { return false };
         let seen = &mut self.mode_switch;
         let slot = match name.trim() {
+            "MessageContent" => {
+                let message = value.trim().trim_matches('"');
+                seen.has_message |= message.len() > 7 && message.bytes().all(|b| b.is_ascii_hexdigit());
+                return true;
+            }
             "DefaultVendor" => &mut seen.default[0],
             "DefaultProduct" => &mut seen.default[1],
             "TargetVendor" => &mut seen.target[0],
@@ -302,6 +343,16 @@ impl Reader {
             self.said.push(format!(
                 "usb_modeswitch found {what} to switch: it is not plugged in, or is switched already"
             ));
+        }
+        let seen = &self.mode_switch;
+        if let Some(id) = whole(seen.default).filter(|_| seen.is_log && self.devices.is_empty())
+            && self.mode_switch.found_none.is_none()
+            && let Some(index) = self.only(id, Format::ModeSwitch)
+        {
+            self.devices[index].remark(ENDS_EARLY);
+        }
+        if self.mode_switch.has_message && !self.mode_switch.is_log && !self.devices.is_empty() {
+            self.said.push(OWN_MESSAGE.to_owned());
         }
         if self.mode_switch.is_log && self.devices.is_empty() {
             self.nameless.push(LOG_ALONE.to_owned());

@@ -1,11 +1,10 @@
 //! Ids as Windows and macOS show them: `USB\VID_12D1&PID_1506&REV_0102&MI_00`, and `Product ID: 0x1506` before `Vendor ID: 0x12d1`, or both as JSON.
-//! And the names of ports on Windows.
+//! And lists of USBDeview and RouterOS.
 
 use super::number::{id, string};
-use super::usbconfig::maker_named;
 use super::web::pairs;
-use super::{Format, PastedDevice, Reader};
-use crate::stick::{Mode, Role, UsbId, classify};
+use super::{Format, Reader};
+use crate::stick::UsbId;
 
 /// One device as programs of macOS tell it, which write other lines between.
 #[derive(Debug, Default)]
@@ -14,81 +13,6 @@ pub(super) struct Told {
     product: Option<u16>,
     maker: Option<String>,
     name: Option<String>,
-}
-
-/// What the drivers of makers call their ports on Windows, in small letters, and what such a port is for.
-const PORTS: &[(&str, Role)] = &[
-    ("pc ui", Role::Pcui),
-    ("pcui", Role::Pcui),
-    ("at port", Role::Pcui),
-    ("at interface", Role::Pcui),
-    ("at command", Role::Pcui),
-    ("diag", Role::Diag),
-    ("dm port", Role::Diag),
-    ("dm interface", Role::Diag),
-    ("nmea", Role::Gps),
-    ("gps", Role::Gps),
-    ("modem", Role::Modem),
-];
-/// Ports of one text; more are left out.
-const MOST_PORTS: usize = 64;
-
-/// A port with its number, as Windows names it: `HUAWEI Mobile Connect - PC UI Interface (COM5)`.
-#[derive(Debug)]
-pub(super) struct Port {
-    name: String,
-    role: Option<Role>,
-    maker: Option<&'static str>,
-}
-
-/// What a port of this name is for.
-fn role_in(name: &str) -> Option<Role> {
-    let lower = name.to_lowercase();
-    PORTS.iter().find(|(words, _)| lower.contains(words)).map(|(_, role)| *role)
-}
-
-/// Bluetooth and telephone lines have modems, too.
-fn is_of_a_stick(name: &str, role: Option<Role>) -> bool {
-    name.split_whitespace().any(|word| maker_named(word).is_some())
-        || name.to_lowercase().contains("hs-usb")
-        || role.is_some_and(|r| r != Role::Modem)
-}
-
-fn name_port(device: &mut PastedDevice, interface: u8, role: Option<Role>) {
-    if let Some(role) = role {
-        device.names.entry(interface).or_insert_with(|| role.code().to_owned());
-    }
-    let attached = device.attached(interface);
-    attached.class = attached.class.or(Some([0xff; 3]));
-}
-
-impl Port {
-    fn in_line(text: &str) -> Option<Port> {
-        let (before, rest) = text.split_once("(COM")?;
-        let number = rest.split_once(')')?.0;
-        let is_number = (1..=3).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
-        let role = role_in(before);
-        let maker = before.split_whitespace().find_map(maker_named);
-        (is_number && is_of_a_stick(before, role)).then(|| Port { name: format!("COM{number}"), role, maker })
-    }
-
-    /// As the port of an interface.
-    fn put(self, device: &mut PastedDevice, interface: u8) {
-        name_port(device, interface, self.role);
-        device.attached(interface).tty = Some(self.name);
-    }
-
-    fn words(&self) -> String {
-        let maker = self.maker.map(|maker| format!(" of {maker}")).unwrap_or_default();
-        let what_for = match self.role {
-            Some(Role::Pcui) => "it takes AT commands",
-            Some(Role::Modem) => "it is for dialling, and takes AT commands",
-            Some(Role::Diag) => "it is for diagnostics of the maker",
-            Some(Role::Gps) => "it tells positions (NMEA)",
-            _ => "what it is for, its name does not tell",
-        };
-        format!("{} is a port{maker}: {what_for}", self.name)
-    }
 }
 
 impl Told {
@@ -132,63 +56,55 @@ impl Told {
 
 impl Reader {
     pub(super) fn windows_line(&mut self, text: &str) -> bool {
+        if self.listed_ids(text) {
+            return true;
+        }
         if !text.contains("ID_") && !text.contains("id_") {
             return false;
         }
-        // Of a list of names, the last one is not that of the first ids.
-        let before = self.com_port.take_if(|_| self.com_ports.is_empty());
-        let named = Port::in_line(text).or(before);
-        let mut named = named.filter(|_| text.to_ascii_uppercase().contains("&MI_"));
-        // A modem has no number in its name, and a port may have lost it.
-        let name = text.to_ascii_uppercase().find("USB\\").map_or("", |at| &text[..at]);
-        let role = role_in(name).filter(|role| is_of_a_stick(name, Some(*role)));
-        let text = text.to_ascii_uppercase();
+        let upper = text.to_ascii_uppercase();
         let mut found = false;
-        for (at, _) in text.match_indices("VID_") {
-            let field = |name: &str| text[at..].split_whitespace().next()?.split_once(name).map(|(_, v)| v);
-            let vendor = id(&text[at + "VID_".len()..]);
+        for (at, _) in upper.match_indices("VID_") {
+            let field = |name: &str| upper[at..].split_whitespace().next()?.split_once(name).map(|(_, v)| v);
+            let vendor = id(&upper[at + "VID_".len()..]);
             let Some((vendor, product)) = vendor.zip(field("&PID_").and_then(id)) else { continue };
-            found = true;
             let Some(index) = self.only(UsbId::new(vendor, product), Format::Windows) else { continue };
             let device = &mut self.devices[index];
             device.release = device.release.or(field("&REV_").and_then(id));
             let interface = field("&MI_").and_then(|rest| u8::from_str_radix(rest.get(..2)?, 16).ok());
-            if let Some((port, interface)) = named.take_if(|_| interface.is_some()).zip(interface) {
-                port.put(device, interface);
-            } else if let Some(interface) = interface.filter(|_| role.is_some())
-                && classify(device.id, 0, &[]).mode != Mode::Cdrom
-            {
-                name_port(device, interface, role);
+            if !found {
+                self.ids_of_port(index, interface, text);
             }
+            found = true;
         }
         found
     }
 
-    /// The name of a port; the ids of its device may follow in the next line.
-    pub(super) fn com_port_line(&mut self, text: &str) -> bool {
-        let Some(port) = Port::in_line(text) else { return false };
-        self.end_com_port();
-        self.com_port = Some(port);
+    /// USBDeview's `VendorID : 12d1` and `ProductID : 1446`; RouterOS' `vendor-id="0x12d1" device-id="0x1446"`.
+    fn listed_ids(&mut self, text: &str) -> bool {
+        if let Some((key, value)) = text.split_once(':') {
+            match key.trim() {
+                "VendorID" => self.vendor_id = id(value),
+                "ProductID" => {
+                    let ids = self.vendor_id.take().zip(id(value));
+                    let index = ids.and_then(|(v, p)| self.only(UsbId::new(v, p), Format::Windows));
+                    return index.is_some();
+                }
+                _ => {}
+            }
+        }
+        let value = |name: &str| text.split_once(name)?.1.split('"').next();
+        let ids = value("vendor-id=\"").and_then(id).zip(value("device-id=\"").and_then(id));
+        let Some((vendor, product)) = ids else { return false };
+        if let Some(index) = self.only(UsbId::new(vendor, product), Format::RouterOs) {
+            let device = &mut self.devices[index];
+            device.manufacturer = device.manufacturer.take().or(value(" vendor=\"").and_then(string));
+            device.product = device.product.take().or(value(" name=\"").and_then(string));
+            let address = value("device=\"").and_then(|address| address.split_once(':'));
+            let address = address.and_then(|(bus, at)| bus.parse().ok().zip(at.parse().ok()));
+            device.address = device.address.or(address);
+        }
         true
-    }
-
-    /// What follows is not of the port that was named last.
-    pub(super) fn end_com_port(&mut self) {
-        if let Some(port) = self.com_port.take().filter(|_| self.com_ports.len() < MOST_PORTS) {
-            self.com_ports.push(port.words());
-        }
-    }
-
-    /// Tells of the ports of which no ids are told.
-    pub(super) fn say_com_ports(&mut self) {
-        self.end_com_port();
-        let ports = std::mem::take(&mut self.com_ports);
-        if self.devices.iter().any(|device| device.id != super::NO_ID) {
-            self.said.extend(ports);
-        } else if !ports.is_empty() {
-            self.nameless.extend(ports);
-            self.nameless.push("the hardware ids of the ports, which the device manager shows among their details, tell more: add them".to_owned());
-        }
     }
 
     /// A line of macOS' system_profiler.

@@ -10,6 +10,60 @@ fn remarks(text: &str) -> String {
     own.chain(paste.remarks.clone()).collect::<Vec<_>>().join("; ")
 }
 
+/// `devcon status`, wmic and Get-PnpDevice put the ids first, others the name; a modem's name has no number.
+#[test]
+fn a_port_is_of_the_ids_in_its_own_record() {
+    let at = |key: &str, mi: u8| format!("{key}USB\\VID_2C7C&PID_0125&MI_0{mi}\\6&2A5C1E7&0&000{mi}\n");
+    let ids_first = |id: &str, name: &str| {
+        let record = |mi, port: &str| format!("{}{name}{port}\n\n", at(id, mi));
+        let ports =
+            [(2, "Quectel USB AT Port (COM5)"), (0, "Quectel USB DM Port (COM4)"), (3, "Quectel USB Modem")];
+        ports.map(|(mi, port)| record(mi, port)).concat()
+    };
+    let wanted = "- 2c7c:0125 modem 0=diag:COM4 2=pcui:COM5 3=modem";
+    for (id, name) in [("", "    Name: "), ("DeviceID=", "Name="), ("InstanceId     : ", "FriendlyName   : ")]
+    {
+        assert_eq!(of(&ids_first(id, name)), wanted, "{id}{name}");
+    }
+    let name_first = [
+        "Quectel USB DM Port (COM4)\n".to_owned() + &at("", 0),
+        "Quectel USB AT Port (COM5)\n".to_owned() + &at("", 2),
+    ];
+    assert_eq!(of(&name_first.concat()), "- 2c7c:0125 modem 0=diag:COM4 2=pcui:COM5");
+    // USBDeview: the number stands in a line of its own.
+    let row = |name: &str, com: &str, mi| {
+        format!(
+            "Description       : {name}\nDrive Letter      : {com}\nVendorID          : 2c7c\nProductID         : 0125\n{}",
+            at("Instance ID       : ", mi)
+        )
+    };
+    let rows = [row("Quectel USB AT Port", "COM5", 2), row("Quectel USB DM Port", "COM4", 0)].concat();
+    assert_eq!(of(&rows), "- 2c7c:0125 modem 0=diag:COM4 2=pcui:COM5");
+    // CSV of wmic.
+    let csv =
+        format!("{},HUAWEI,HUAWEI Mobile Connect - Application Interface (COM6)\n", at("PC,", 1).trim_end());
+    assert_eq!(of(&csv), "- 2c7c:0125 modem 1=gps:COM6");
+    // One name before the ids of several interfaces is of none of them.
+    let several = ["HUAWEI Mobile Connect - Application Interface (COM7)\n", &at("", 0), &at("", 1)].concat();
+    assert_eq!(of(&several), "- 2c7c:0125 modem");
+    assert!(remarks(&several).contains("COM7 is a port of Huawei"));
+}
+
+#[test]
+fn lists_of_other_programs_are_read() {
+    let list = "VendorID          : 12d1\nProductID         : 1446\nUSB Class         : 08\n";
+    assert_eq!(of(list), "- 12d1:1446 cdrom");
+    let usbmode = "Found device: 1c9e:f000 (Manufacturer: \"USB Modem\", Product: \"USB Stick\", Serial: \"1234567890ABCDEF\")\n";
+    assert_eq!(of(usbmode), "- 1c9e:f000 cdrom");
+    let device = read(usbmode.as_bytes()).unwrap().devices.remove(0);
+    assert_eq!((device.formats, device.product.as_deref()), (vec![Format::UsbMode], Some("USB Stick")));
+    let router = " 1 device=\"1:3\" vendor=\"HUAWEI Technology\" name=\"HUAWEI Mobile\" speed=\"480 Mbps\" vendor-id=\"0x12d1\" device-id=\"0x14fe\" ports=0\n";
+    assert_eq!(of(router), "- 12d1:14fe cdrom");
+    let device = read(router.as_bytes()).unwrap().devices.remove(0);
+    assert_eq!((device.address, device.product.as_deref()), (Some((1, 3)), Some("HUAWEI Mobile")));
+}
+
+/// The log is silent about interfaces without a driver.
 #[test]
 fn a_network_card_in_a_log_is_no_proof_that_there_are_no_ports() {
     let log = |id: &str, driver: &str| {
@@ -76,4 +130,23 @@ fn a_part_of_what_udevadm_prints_is_no_rule() {
     // Its texts may have a blank that the plain ones lack: what follows decides whether a serial number is seen.
     let encoded = "P: /devices/x/usb1/1-1/1-1.3\nE: ID_MODEL=MDM-MTP__SN:0123ABCD\nE: ID_MODEL_ENC=MDM-MTP\\x20_SN:0123ABCD\nE: ID_MODEL_ID=9025\nE: ID_VENDOR_ID=05c6\n";
     assert_eq!(read(encoded.as_bytes()).unwrap().devices[0].product.as_deref(), Some("MDM-MTP _SN:0123ABCD"));
+}
+
+#[test]
+fn a_log_of_usb_modeswitch_that_ends_early_is_no_profile() {
+    let log = "Taking all parameters from the command line\n\n * usb_modeswitch: handle USB devices with multiple modes\n * Version 1.2.3 (C) Josua Dietze 2012\n\
+               ! PLEASE REPORT NEW CONFIGURATIONS !\nDefaultVendor=  0x12d1\nDefaultProduct= 0x1446\nTargetVendor=   not set\nMessageContent=\"55534243123456780000000000000011062000000100000000000000000000\"\n\
+               usb_set_debug: Setting debugging level to 15 (on)\n";
+    assert_eq!(of(log), "- 12d1:1446 cdrom");
+    assert!(
+        remarks(log).contains("the text ends before it says what it found")
+            && !remarks(log).contains("of its own")
+    );
+    let old = "$ usb_modeswitch -W -v 12d1 -p 1446\n * usb_modeswitch: tool for controlling \"flip flop\" mode USB devices\nDefaultVendor=  0x12d1\nDefaultProduct= 0x1446\n";
+    assert_eq!(of(old), "- 12d1:1446 cdrom");
+    let settings = "DefaultVendor=  0x12d1\nDefaultProduct= 0x1446\nMessageContent=\"5553424312345678\"\n";
+    assert!(read(settings.as_bytes()).is_none());
+    let post = format!("Bus 001 Device 004: ID 12d1:1446 Huawei\nmy file:\n{settings}");
+    assert!(remarks(&post).contains("a switch message of its own"), "{}", remarks(&post));
+    assert!(!remarks(&post.replace("\"5553424312345678\"", " not set")).contains("of its own"));
 }
