@@ -186,6 +186,11 @@ impl Identified {
         let assumed = Stick { mode: reached, ..Stick::new(port_place(), UsbId::new(0, 0)) };
         let has_other_page = said.and_then(|said| said.kind) != Some("hilink")
             && stick.is_some_and(|s| s.mode == Mode::Hilink && !is_huawei_design(s.id.vendor));
+        #[cfg(feature = "pasted")]
+        let waits =
+            stick.is_some_and(stickshift::stick::takes_qualcomm_firmware).then_some(crate::select::QDL);
+        #[cfg(not(feature = "pasted"))]
+        let waits: Option<&str> = None;
         let mut findings = assessment::findings(stick, said);
         for value in findings.iter_mut().filter_map(|finding| finding.value.as_mut()).filter(|_| !unmasked) {
             *value = mask::name(value);
@@ -198,11 +203,12 @@ impl Identified {
             serial: said.and_then(|said| said.serial.as_ref()).map(shown),
             imei: said.and_then(|said| said.imei.as_ref()).map(shown),
             called: None,
-            has_said: said.is_some() || has_other_page,
+            has_said: said.is_some() || has_other_page || waits.is_some(),
             findings,
             hint: said
                 .is_some_and(|said| said.withheld)
-                .then_some("its web server tells the rest after a login: add --user admin (or another user)"),
+                .then_some("its web server tells the rest after a login: add --user admin (or another user)")
+                .or(waits),
             routes: routes.map(|route| RouteRow::of(route, name)).collect(),
             has_other_page,
             serves: match stick {
@@ -323,6 +329,19 @@ mod tests {
         let said = Identity { product, ..Identity::default() };
         let text = |unmasked| serde_json::to_string(&Identified::new(None, Some(&said), unmasked)).unwrap();
         assert!(!text(false).contains("91F44CD6") && text(true).contains("91F44CD6"), "{}", text(false));
+    }
+
+    #[cfg(feature = "pasted")]
+    #[test]
+    fn one_that_waits_for_firmware_of_qualcomms_kind_is_not_asked_again() {
+        let mut stick = Stick::new(port_place(), "05c6:9008".parse().unwrap());
+        stick.interfaces.push(Interface::new(0, [0xff; 3]));
+        stick.classify(&stickshift::stick::NoProfiles);
+        let mut text = Vec::new();
+        Identified::new(Some(&stick), None, false).text(&mut text).unwrap();
+        let text = String::from_utf8(text).unwrap() + &crate::verbs::list::text_of(&stick);
+        assert_eq!(text.matches("unplug it and plug it in again").count(), 2, "{text}");
+        assert!(!text.contains("stickshift identify") && !text.contains("until it says"), "{text}");
     }
 
     #[test]

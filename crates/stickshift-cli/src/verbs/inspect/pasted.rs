@@ -11,7 +11,7 @@ use stickshift::pasted::{self, Format, ManagedModem, OwnReport, Paste, PastedDev
 use stickshift::profile::{Attributes, Catalogue, Entry, builtin};
 use stickshift::stick::{
     Interface, KnownIds, Mode, Role, Stick, Switching, is_android_network, keeps_ids, may_take_firmware,
-    no_stick, product_name, stick_makers, vendor_name,
+    no_stick, product_name, stick_makers, takes_qualcomm_firmware, vendor_name,
 };
 
 use crate::context::Context;
@@ -308,7 +308,7 @@ impl PastedStick {
                 () => mode_words(device, stick),
             },
             said: device.said.iter().map(|(about, value)| Said { about, value: mask::text(value) }).collect(),
-            interfaces: stick.interfaces.iter().map(|i| PastedPort::of(device, i)).collect(),
+            interfaces: stick.interfaces.iter().map(|i| PastedPort::of(device, stick, i)).collect(),
             earlier: device.earlier.iter().map(ToString::to_string).collect(),
             next,
             profile,
@@ -329,7 +329,7 @@ impl PastedPort {
         if told.is_empty() { String::new() } else { format!(" ({})", told.join(", ")) }
     }
 
-    fn of(device: &PastedDevice, i: &Interface) -> PastedPort {
+    fn of(device: &PastedDevice, stick: &Stick, i: &Interface) -> PastedPort {
         PastedPort {
             number: i.number,
             role: i.role.code(),
@@ -342,6 +342,7 @@ impl PastedPort {
                 role => what_for(role),
             },
             driver: i.driver.clone(),
+                Role::Serial if takes_qualcomm_firmware(stick) => what_for(Role::Flash),
             node: i.tty.clone().or_else(|| i.netdev.clone()).or_else(|| i.cdc_wdm.clone()),
         }
     }

@@ -6,7 +6,7 @@ use stickshift::stick::{
 };
 
 use super::drivers::{give_back, is_taken, network_driver, serial_driver};
-use crate::select::its_page;
+use crate::select::{QDL, its_page};
 
 /// Where a stick gets the power that it asks for.
 const POWERED: &str = "into a port of the computer itself or a hub with a power supply of its own";
@@ -45,7 +45,7 @@ fn next_of_present(
     let id = stick.id;
     let switchable = switching.is_some_and(|switching| switching != Switching::LeavesAlone);
     if stick.mode == Mode::Unknown && takes_qualcomm_firmware(stick) {
-        return "it waits for firmware of Qualcomm's kind: unplug it and plug it in again; if it stays so, its maker's tool loads it, or one of qmi-firmware-update, qdl and gobi-loader".to_owned();
+        return QDL.to_owned();
     }
     if let Some(held) = stick.interfaces.iter().find(|i| i.driver.as_deref() == Some("usbfs")) {
         return format!(
