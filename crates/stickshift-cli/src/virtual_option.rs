@@ -212,7 +212,12 @@ fn made(name: &str, seed: u64, fault: Option<&str>) -> Result<Box<dyn Device>> {
     }
     match any_stick::named(name, fault)? {
         Some(stick) => Ok(stick),
-        None => catalogue::virtual_stick(name, seed, fault),
+        None => catalogue::virtual_stick(name, seed, fault).map_err(|error| {
+            let is_unknown = error.what().starts_with("there is no virtual stick named");
+            let is_file = is_unknown && std::path::Path::new(name).is_file();
+            let what = format!("there is no virtual stick named {name}; the file of that name is ./{name}");
+            if is_file { Error::new(ErrorKind::Usage, what) } else { error }
+        }),
     }
 }
 

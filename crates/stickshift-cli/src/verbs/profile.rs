@@ -447,7 +447,7 @@ fn refusal(refused: &Refused) -> Error {
     Error::new(ErrorKind::FileCorrupt, format!("a profile is refused: {}", refused.why))
         .detail(Detail::InText)
         .with("entry", &refused.entry)
-        .with("text", refused.text.escape_debug())
+        .with("text", clean::line(&refused.text))
 }
 
 fn check_bytes(path: &Path, bytes: &[u8]) -> Checked {

@@ -258,7 +258,7 @@ impl Report for Check {
             }
             for r in &c.refused {
                 writeln!(out, "  refused: {}: {}", r.entry, r.why)?;
-                writeln!(out, "    {}", r.text.escape_debug())?;
+                writeln!(out, "    {}", stickshift::clean::line(&r.text))?;
             }
         }
         Ok(())

@@ -195,10 +195,13 @@ impl PasteReport {
                     other.id
                 )
             }));
+            // usb_modeswitch and routers list them among the rest.
+            let is_hub = no_stick(other.id).is_some_and(|what| what.contains("root hub"));
             let may_be_taken_for_one =
                 concerns(other, catalogue) || !is_unknown || vendor_name(other.id.vendor).is_some();
-            let thing =
-                device.other_thing(other, catalogue).filter(|_| what.is_none() && may_be_taken_for_one);
+            let thing = device
+                .other_thing(other, catalogue)
+                .filter(|_| what.is_none() && may_be_taken_for_one && !is_hub);
             remarks.extend(thing.map(|what| {
                 format!("{} ({}) is no cellular stick: {what}", other.id, mask::name(&name(device)))
             }));
@@ -339,10 +342,10 @@ impl PastedPort {
                 Role::Serial if device.lacks_endpoints(i.number) => {
                     "purpose not told: its endpoints are missing in the text"
                 }
+                Role::Serial if takes_qualcomm_firmware(stick) => what_for(Role::Flash),
                 role => what_for(role),
             },
             driver: i.driver.clone(),
-                Role::Serial if takes_qualcomm_firmware(stick) => what_for(Role::Flash),
             node: i.tty.clone().or_else(|| i.netdev.clone()).or_else(|| i.cdc_wdm.clone()),
         }
     }

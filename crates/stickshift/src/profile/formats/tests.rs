@@ -98,6 +98,18 @@ fn counts(lost: &[(&str, usize)]) -> Vec<(String, usize)> {
 }
 
 #[test]
+fn what_udev_fills_in_is_passed_over() {
+    let of_all =
+        r#"ATTR{idVendor}=="12d1", RUN+="usb_modeswitch -v 0x%s{idVendor} -p 0x$attr{idProduct} -H""#;
+    let of_one = r#"ATTR{idVendor}=="12d1", ATTR{idProduct}=="1f01", RUN+="usb_modeswitch -v 0x%s{idVendor} -p 0x%s{idProduct} -H""#;
+    let found = udev::parse(&format!("{of_all}\n{of_one}\n"));
+    assert!(found.refused.is_empty() && found.warnings.len() >= 2, "{found:?}");
+    let ids: Vec<String> = found.entries.iter().map(|entry| entry.key.to_string()).collect();
+    assert_eq!(ids, ["12d1:1f01"]);
+    assert!(found.entries[0].parameters.does_something());
+}
+
+#[test]
 fn what_each_format_loses_of_every_entry() {
     assert_eq!(round_trip(Format::UsbModeswitch), []);
     assert_eq!(round_trip(Format::Pack), []);

@@ -108,7 +108,12 @@ fn action(rule: &str) -> Action {
             if !words[at + 1..].iter().any(|word| word.starts_with('-')) {
                 continue;
             }
-            let (text, warnings) = command_line::config_text(&words[at + 1..]);
+            let options = without_asked(&words[at + 1..]);
+            let (text, mut warnings) = command_line::config_text(&options);
+            if options.len() < words[at + 1..].len() {
+                warnings
+                    .push("udev fills in options of this rule from the device: they are left out".to_owned());
+            }
             return match usb_modeswitch::parse(&text) {
                 Ok(parsed) => {
                     let ids = parsed.default_id();
@@ -136,6 +141,20 @@ fn action(rule: &str) -> Action {
         }
     }
     Action::None
+}
+
+/// Without the options whose value udev takes from the device: `-v 0x%s{idVendor}`.
+fn without_asked(words: &[String]) -> Vec<String> {
+    let is_asked = |word: &String| ["%s{", "%E{", "$attr{", "$env{"].iter().any(|mark| word.contains(mark));
+    let mut left = Vec::new();
+    let mut words = words.iter().peekable();
+    while let Some(word) = words.next() {
+        let with_value = word.starts_with('-') && words.next_if(|next| is_asked(next)).is_some();
+        if !with_value && !is_asked(word) {
+            left.push(word.clone());
+        }
+    }
+    left
 }
 
 fn is_shell(words: &[String]) -> bool {

@@ -51,6 +51,13 @@ fn what_a_program_has_for_itself_is_told() {
     assert!(next.contains("a program has interface 0") && !next.contains("modprobe"), "{next}");
 }
 
+#[test]
+fn root_hubs_get_no_note() {
+    let list =
+        "Found device: 1d6b:0002 (Manufacturer: \"Linux\")\nFound device: 12d1:1f01 (Manufacturer: \"x\")\n";
+    assert!(!report(list).remarks.iter().any(|remark| remark.contains("hub")));
+}
+
 /// Each kind by its class, and where that is the maker's own, by the driver or the lists.
 #[test]
 fn the_kind_of_a_network_interface_is_told() {
