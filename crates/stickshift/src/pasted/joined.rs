@@ -68,8 +68,10 @@ pub(super) fn parted(line: &str) -> Vec<&str> {
         return vec![line];
     }
     let words: Vec<usize> = (0..line.len()).filter(|at| begins_a_word(line, *at)).collect();
-    // With the line ends some pages lose the space, too.
-    let everywhere: Vec<usize> = (0..line.len()).filter(|at| line.is_char_boundary(*at)).collect();
+    // With the line ends some pages lose the space, too. What no line of a log or a list begins with is not looked at.
+    let begins = |byte: u8| byte.is_ascii_digit() || b"[BADFJMNOSTW".contains(&byte);
+    let bytes = line.as_bytes();
+    let everywhere: Vec<usize> = (0..line.len()).filter(|at| begins(bytes[*at])).collect();
     let all = |places: &[usize], begins: fn(&str) -> bool| -> Vec<usize> {
         places.iter().copied().filter(|at| begins(beginning(&line[*at..]))).collect()
     };

@@ -326,12 +326,14 @@ const DAMAGES: &[(&str, Damage)] = &[
 #[test]
 fn damages_to_published_descriptors_are_undone() {
     let mut wrong = Vec::new();
-    for report in test_support::reports::all() {
+    // The logs and tables of other programs cannot be broken up again.
+    let one_line: Damage = |text| text.replace('\n', " ");
+    let all: Vec<(&str, Damage)> = DAMAGES.iter().copied().chain([("one line", one_line)]).collect();
+    for (first, report) in test_support::reports::all().into_iter().enumerate() {
         for text in report.texts() {
             let meant = lines(&read(text.as_bytes()).unwrap());
-            // The logs and tables of other programs cannot be broken up again.
-            let one_line: Damage = |text| text.replace('\n', " ");
-            for (name, damage) in DAMAGES.iter().copied().chain([("one line", one_line)]) {
+            // The texts are alike: each is damaged in other ways than the one before.
+            for (name, damage) in all.iter().skip(first % 5).step_by(5) {
                 let paste = read(damage(&text).as_bytes()).unwrap_or_default();
                 if lines(&paste) != meant {
                     wrong.push(format!(
@@ -350,11 +352,12 @@ fn damages_to_published_descriptors_are_undone() {
 fn damages_to_fixtures_are_undone() {
     let mut wrong = Vec::new();
     // Spaces are all that a tree has, and JSON is not pasted line by line.
-    for (file, meant) in FILES.iter().filter(|(name, _)| !name.contains("tree") && !name.contains("mmcli-j"))
-    {
+    let files = FILES.iter().filter(|(name, _)| !name.contains("tree") && !name.contains("mmcli-j"));
+    for (first, (file, meant)) in files.enumerate() {
         let text = String::from_utf8(fixture(file)).unwrap();
         let modems = read(text.as_bytes()).unwrap().modems;
-        for (name, damage) in DAMAGES {
+        // Those of one program stand one after another.
+        for (name, damage) in DAMAGES.iter().skip(first % 4).step_by(4) {
             let paste = read(damage(&text).as_bytes()).unwrap_or_default();
             if lines(&paste) != *meant || paste.modems != modems {
                 wrong.push(format!("{file}, {name}: {}", lines(&paste).join("; ")));
@@ -537,10 +540,10 @@ fn a_cut_text_claims_nothing_else() {
     for (first, report) in test_support::reports::all().into_iter().enumerate() {
         let short = report.usb_devices();
         // The texts are alike, and each is cut at other places than the one before.
-        let anywhere = (first % 7..short.len()).step_by(7).collect();
+        let anywhere = (first % 37..short.len()).step_by(37).collect();
         // Within a line, 25 may be 255.
         let by_line = |text: &String| -> Vec<usize> {
-            text.match_indices('\n').map(|(at, _)| at + 1).skip(first % 3).step_by(3).collect()
+            text.match_indices('\n').map(|(at, _)| at + 1).skip(first % 17).step_by(17).collect()
         };
         let verbose = report.lsusb_v().map(|text| (by_line(&text), text));
         for (cuts, text) in [Some((anywhere, short)), verbose].into_iter().flatten() {
@@ -584,6 +587,11 @@ proptest! {
     fn no_bytes_break_it(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let _ = read(&bytes);
     }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     /// Leading spaces, quotation marks and line ends carry nothing.
     #[test]

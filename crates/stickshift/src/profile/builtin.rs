@@ -28,6 +28,11 @@ pub fn all() -> impl Iterator<Item = Entry> {
     records().map(decode)
 }
 
+/// The built-in entries for such ids; the others are not decoded.
+pub(super) fn of(is_one: fn(UsbId) -> bool) -> impl Iterator<Item = Entry> {
+    records().filter(move |r| is_one(id_of(r))).map(decode)
+}
+
 /// The built-in entries for a pair of ids, the plain one first.
 pub fn lookup(id: UsbId) -> impl Iterator<Item = Entry> {
     records().skip_while(move |r| id_of(r) < id).take_while(move |r| id_of(r) == id).map(decode)

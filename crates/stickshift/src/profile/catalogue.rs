@@ -212,6 +212,15 @@ impl KnownIds for Catalogue {
         if self.knows(id) {
             return purpose::no_modem(id);
         }
+        // Few entries are of what is no modem: where none of them leads here, the others need not be decoded.
+        let leads = |e: &Entry| {
+            e.targets().contains(&id)
+                || e.key.id().is_some_and(|from| builtin::further_targets(from).any(|to| to == id))
+        };
+        let overlaid = self.layers.iter().flat_map(|l| &l.entries).any(|(_, e)| e.targets().contains(&id));
+        if !overlaid && !builtin::of(|from| purpose::no_modem(from).is_some()).any(|e| leads(&e)) {
+            return None;
+        }
         let mut before = self.leading_to(id).into_iter().map(|candidate| candidate.entry.key.id());
         let what = before.next().flatten().and_then(purpose::no_modem)?;
         before.all(|id| id.and_then(purpose::no_modem).is_some()).then_some(what)
