@@ -61,7 +61,7 @@ const OPENINGS: &[&str] = &[
     "usb_set_debug: Setting debugging level",
 ];
 /// What stands in a text that has settings of its own.
-const OWN_MESSAGE: &str = "the text holds a switch message of its own, and nothing above was taken from it: put its lines from DefaultVendor or TargetVendor on into a file that is named after the ids, such as 12d1:1f01, then stickshift profile check FILE";
+const OWN_MESSAGE: &str = "the text holds a switch message of its own, and nothing above was taken from it: put its lines from DefaultVendor or TargetVendor on into a file that is named after its ids, then stickshift profile check FILE";
 
 /// Its dispatcher does not name the ids in every version.
 const LOG_ALONE: &str =
