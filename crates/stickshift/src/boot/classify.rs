@@ -22,7 +22,7 @@ pub enum Safety {
     PatchedHere,
     /// The file comes with the call or the routine taken out.
     AlreadySafe,
-    /// Nothing known was found, for or against.
+    /// Nothing known was found, for or against; or the code before the erase call, and neither the call nor what a patch leaves.
     Unknown,
 }
 
@@ -66,7 +66,7 @@ pub struct Assessment {
     pub safety: Safety,
     /// The shape of the erase call, where one was found.
     pub family: Option<EraseFamily>,
-    /// What it rests on; empty for unknown.
+    /// What it rests on; empty where nothing was found.
     pub evidence: Vec<Evidence>,
 }
 
@@ -95,11 +95,12 @@ impl Loader {
             bytes: NO_BLOCKS.to_vec(),
         }));
 
-        let worst = sites.iter().position(|site| !is_spared(site));
+        let live = sites.iter().position(|site| site.call == Call::Live && !is_spared(site));
+        let worst = live.or_else(|| sites.iter().position(|site| !is_spared(site)));
         let patched_here = self.changes().iter().any(|c| c.what == "erase-patch");
         let safety = match (worst, sites.is_empty() && shown.is_empty()) {
-            (Some(_), _) => Safety::Stock,
-            (None, true) => Safety::Unknown,
+            (Some(_), _) if live.is_some() => Safety::Stock,
+            (Some(_), _) | (None, true) => Safety::Unknown,
             (None, false) if patched_here => Safety::PatchedHere,
             (None, false) => Safety::AlreadySafe,
         };
@@ -117,7 +118,7 @@ impl Loader {
             (Call::Live, _) => "the erase call is in place",
             (Call::Removed, 1) => "the branch around the erase call is always taken",
             (Call::Removed, _) => "mov r0, #0 stands where the erase call was",
-            (Call::NotSeen, _) => "the code before the erase call is there, the call has another form",
+            (Call::NotSeen, _) => "the code before the erase call is there, but no call follows it",
         };
         Evidence {
             text: format!("{what} ({} pattern at {:#x}{fit})", site.family, self.file_offset(site.matched)),

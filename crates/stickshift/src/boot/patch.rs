@@ -16,6 +16,8 @@ pub(super) const MOV_R0_0: [u8; 4] = [0x00, 0x00, 0xa0, 0xe3];
 const BL: u8 = 0xeb;
 /// Condition "always" in the top byte of an ARM instruction.
 const ALWAYS: u8 = 0xe0;
+/// Top byte of an ARM `b` that is always taken.
+const B: u8 = 0xea;
 
 /// Patterns are searched from here, in steps of 4 ..
 const SEARCH_FROM: usize = 8;
@@ -64,7 +66,7 @@ impl Loader {
     /// Makes the changes, in the order cut, table, flags, bad blocks, erase. On an error nothing is changed.
     ///
     /// Every erase call that is found is taken out; in a loader that spares the flash already, only one whose pattern fits exactly.
-    /// Where none is found nothing is changed for it: [`Loader::assess`] tells what that means.
+    /// Where none is found, and where another word stands in its place, nothing is changed for it: [`Loader::assess`] tells what that means.
     ///
     /// # Errors
     /// `PatchNotFound` (fact `patch`) for a cut without a kernel and a bad-block patch without its pattern; `NoPartitionTable`
@@ -84,7 +86,7 @@ impl Loader {
             // A pattern that fits only in part is a guess: no reason to change a file that spares the flash as it is.
             let guess = next.assess().safety == Safety::Stock;
             for site in EraseSite::all(next.block(Block::Usbldr)) {
-                if site.exact || guess {
+                if site.call == Call::Live && (site.exact || guess) {
                     site.disarm(&mut next);
                 }
             }
@@ -307,8 +309,9 @@ impl Pattern {
         let call = match self.cure {
             Cure::ReplaceCall(_) if bytes == MOV_R0_0 => Call::Removed,
             Cure::ReplaceCall(_) if bytes[3] == BL => Call::Live,
-            Cure::AlwaysBranch(_) if bytes[0] & ALWAYS == ALWAYS => Call::Removed,
-            Cure::AlwaysBranch(_) if bytes[0] & 0x0f == 0x0a => Call::Live,
+            Cure::AlwaysBranch(_) if bytes[0] == B => Call::Removed,
+            // Of another condition, or another instruction, the patch would make no branch.
+            Cure::AlwaysBranch(_) if bytes[0] & 0xf0 < ALWAYS && bytes[0] | ALWAYS == B => Call::Live,
             _ => Call::NotSeen,
         };
         Some(EraseSite { family: self.family, exact, matched, at, bytes: bytes.to_vec(), call })
@@ -322,15 +325,15 @@ pub enum Call {
     Live,
     /// What a patch leaves there: the erase is skipped.
     Removed,
-    /// Neither.
+    /// Neither: where the call is, and whether there is one, is not known.
     NotSeen,
 }
 
 /// Where a loader calls its erase-everything routine.
 ///
-/// A pattern that fits **exactly** is enough, whatever the replaced word is: that is what the field's tools do, and
-/// every loader they handle is handled the same way here. A pattern that fits only with the build-dependent load offsets
-/// **masked** counts only where the word is a `bl` or already `mov r0, #0`; other places are passed over.
+/// A pattern that fits **exactly** is the code before the call, but only a `bl` is the call, and only `mov r0, #0` shows that it
+/// was taken out. The field's tools write over any word; here another word is left as it is, for the call may be next to it.
+/// A pattern that fits only with the build-dependent load offsets **masked** counts only where one of the two stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EraseSite {
     /// Which shape it has.

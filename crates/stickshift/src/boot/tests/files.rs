@@ -24,6 +24,13 @@ const HAND_PATCH: &str = "0C009DE504109DE50000A0E30BE0A0E10E0050E1";
 const BL: &str = "494A00EB";
 const MOV: [u8; 4] = [0, 0, 0xa0, 0xe3];
 
+/// A signature with the call, or the conditional branch around it, at its place.
+fn put_call(block: &mut [u8], at: usize, signature: &str, place: i64) {
+    put(block, at, &hex(signature));
+    let call = if place < 0 { "0300000a" } else { BL };
+    put(block, (at as i64 + place) as usize / 4 * 4, &hex(call));
+}
+
 fn put(block: &mut [u8], at: usize, bytes: &[u8]) {
     block[at..at + bytes.len()].copy_from_slice(bytes);
 }
@@ -142,7 +149,7 @@ fn a_third_block_is_named_and_never_sent() {
 fn each_family_is_patched_where_the_document_says() {
     for (family, signature, place) in FAMILIES {
         let mut usbldr = filler(8192);
-        put(&mut usbldr, 0x100, &hex(signature));
+        put_call(&mut usbldr, 0x100, signature, place);
         let before = loader(&usbldr);
         let assessed = before.assess();
         assert_eq!((assessed.safety, assessed.family), (Safety::Stock, Some(family)));
@@ -167,6 +174,41 @@ fn each_family_is_patched_where_the_document_says() {
         let mut twice = again.clone();
         twice.change(&Changes::default()).unwrap();
         assert_eq!((twice.changes(), twice.assess().safety), (&[][..], Safety::AlreadySafe));
+    }
+}
+
+#[test]
+fn a_word_that_is_no_call_shows_nothing_and_is_left_alone() {
+    for (family, signature, place) in FAMILIES {
+        // `mov r0, r4` and `mov r0, r0`, a call under a condition, and a branch that the patch would make a `blx` of.
+        for word in ["0400a0e1", "0000a0e1", "1002000b", "1002001a"] {
+            let mut usbldr = filler(8192);
+            put(&mut usbldr, 0x100, &hex(signature));
+            put(&mut usbldr, (0x100 + place) as usize / 4 * 4, &hex(word));
+            put(&mut usbldr, (0x104 + place) as usize / 4 * 4, &hex(BL));
+            let before = loader(&usbldr);
+            let assessed = before.assess();
+            assert_eq!((assessed.safety, assessed.family), (Safety::Unknown, Some(family)), "{word}");
+            assert!(assessed.evidence[0].text.contains("no call follows"), "{:?}", assessed.evidence);
+            let mut after = before.clone();
+            after.change(&Changes::default()).unwrap();
+            assert_eq!((after.as_bytes(), after.assess()), (before.as_bytes(), assessed));
+            assert_eq!(after.refuse_erasing(false).unwrap_err().fact("loader"), Some("unknown"));
+
+            // Another call that is taken out, and a hand patch, take nothing of that back.
+            put(&mut usbldr, 0x1000, &[&hex(FAMILIES[0].1)[..], &MOV].concat());
+            put(&mut usbldr, 0x1400, &hex(HAND_PATCH));
+            assert_eq!(loader(&usbldr).assess().safety, Safety::Unknown, "{family} {word}");
+            put(&mut usbldr, 0x1000, &[hex(FAMILIES[0].1), hex(BL)].concat());
+            let mut stock = loader(&usbldr);
+            assert_eq!(stock.assess().safety, Safety::Stock, "{family} {word}");
+            stock.change(&Changes::default()).unwrap();
+            assert_eq!(
+                (stock.assess().safety, stock.changes().len()),
+                (Safety::Unknown, 1),
+                "{family} {word}"
+            );
+        }
     }
 }
 
