@@ -277,7 +277,13 @@ fn refused_binary_phase(answer: &Answer, announced: bool, product: &str) -> Erro
             "the stick refuses to go into its binary phase: it wants a signature and the image has none",
         )
     };
-    Error::new(kind, what).with("answer", words(answer))
+    let error = Error::new(kind, what).with("answer", words(answer));
+    match announced {
+        true => error.detail(Detail::NextStep(
+            "unplug the stick, bring it into download mode again, and run the same command",
+        )),
+        false => error,
+    }
 }
 
 fn ask_version(link: &mut dyn ByteLink, times: u32) -> Result<Option<String>> {

@@ -28,11 +28,16 @@ const FENCES: [Duration; 6] = [
     Duration::from_secs(20),
 ];
 
+#[derive(Default)]
 struct Fence {
     /// Whether the question was answered.
     reached: bool,
-    /// The last acknowledgement or refusal before that.
+    /// An acknowledgement came before that.
+    acknowledged: bool,
+    /// The last acknowledgement or refusal before that; what refuses for sure stays.
     last: Option<Reply>,
+    /// Whole frames came that are neither.
+    others: bool,
 }
 
 /// What became of a request.
@@ -52,6 +57,8 @@ pub(super) enum Sure {
     },
     /// The stick does not answer any more.
     Silence,
+    /// It answers, each time, and not what belongs to the request.
+    Other,
 }
 
 /// What came of one request.
@@ -72,11 +79,13 @@ pub(super) struct Port<'l> {
     buffer: Vec<u8>,
     /// The last reply was an acknowledgement and nothing else came with it.
     clean: bool,
+    /// Requests of this partition whose acknowledgement was not the first answer.
+    pub(super) repeats: u32,
 }
 
 impl<'l> Port<'l> {
     pub(super) fn new(link: &'l mut dyn ByteLink) -> Self {
-        Port { link, deframer: Deframer::new(), buffer: vec![0; 1024], clean: false }
+        Port { link, deframer: Deframer::new(), buffer: vec![0; 1024], clean: false, repeats: 0 }
     }
 
     /// Writes a request and reads its reply. What had come before is thrown away first: no reply carries the number of its
@@ -100,10 +109,31 @@ impl<'l> Port<'l> {
         self.link.write(frame)
     }
 
-    /// As [`send`](Self::send), without a look for what may have come since an answer that was as it should be: for blocks, which are
-    /// many. What comes too late shows at the next, and the end of the partition is made sure of.
+    /// As [`send`](Self::send), without a look for what may have come since the last answer: for blocks, which are many. What comes too late
+    /// shows at the next, and the end of the partition is made sure of.
     pub(super) fn send_on(&mut self, frame: &[u8]) -> Result<()> {
-        if self.clean { self.link.write(frame) } else { self.send(frame) }
+        self.link.write(frame)
+    }
+
+    /// What refuses for sure among what came with the last acknowledgement.
+    pub(super) fn refused_beside(&mut self) -> Result<Option<u8>> {
+        if self.clean {
+            return Ok(None);
+        }
+        Ok(self.late_refusal(Duration::ZERO)?.filter(|code| is_sure(*code)))
+    }
+
+    /// What refuses for sure of all that was sent until now: it comes before the answer to a question that is asked now.
+    pub(super) fn refused_until_now(&mut self) -> Result<Option<u8>> {
+        for wait in &FENCES[..2] {
+            let fence = self.fence(*wait)?;
+            match fence.last {
+                Some(Reply::Nak(code)) if is_sure(code) => return Ok(Some(code)),
+                _ if fence.reached => break,
+                _ => {}
+            }
+        }
+        Ok(None)
     }
 
     /// Reads the next reply.
@@ -148,10 +178,9 @@ impl<'l> Port<'l> {
             if let Ok(body) = frame
                 && let Reply::Nak(code) = Reply::parse(&body)
             {
-                refusal = Some(code);
+                refusal = Some(weightier(refusal, code));
             }
         }
-        self.deframer.clear();
         Ok(refusal)
     }
 
@@ -161,19 +190,29 @@ impl<'l> Port<'l> {
         hdlc::encode(&VERSION, &mut frame);
         self.link.write(&frame)?;
         let deadline = self.link.now() + timeout;
-        let mut fence = Fence { reached: false, last: None };
+        let mut fence = Fence::default();
         loop {
-            match self.hear(deadline.saturating_sub(self.link.now()))? {
+            let reply = match self.hear(deadline.saturating_sub(self.link.now()))? {
                 Heard::Reply(Reply::Version(_)) => {
                     fence.reached = true;
                     return Ok(fence);
                 }
-                Heard::Reply(reply) if self.link.now() < deadline => {
-                    if matches!(reply, Reply::Ack | Reply::Nak(_)) {
+                Heard::Reply(reply) if self.link.now() < deadline => reply,
+                _ => return Ok(fence),
+            };
+            let sure = match fence.last {
+                Some(Reply::Nak(code)) => Some(code).filter(|code| is_sure(*code)),
+                _ => None,
+            };
+            match reply {
+                Reply::Nak(code) => fence.last = Some(Reply::Nak(weightier(sure, code))),
+                Reply::Ack => {
+                    fence.acknowledged = true;
+                    if sure.is_none() {
                         fence.last = Some(reply);
                     }
                 }
-                _ => return Ok(fence),
+                _ => fence.others = true,
             }
         }
     }
@@ -182,19 +221,20 @@ impl<'l> Port<'l> {
     /// arrive, and waits as long as a stick may take that erases or writes.
     pub(super) fn make_sure(&mut self, frame: &[u8], heard: Heard, wait: Duration) -> Result<Sure> {
         let mut told = refusal_in(&heard);
+        let mut others = matches!(heard, Heard::Reply(_)) && told.is_none();
         // Whether each time it was sent a refusal came, and nothing else.
         let mut alone = told.is_some();
         let (mut sends, mut silences) = (1, 0);
         loop {
             let fence = self.fence(FENCES[silences])?;
-            alone &= fence.reached;
+            alone &= fence.reached && !fence.acknowledged;
+            others |= fence.others;
             match fence.last {
-                // A signature is judged once, at its end: what acknowledges a later request takes nothing of it back.
-                Some(Reply::Ack) if !told.is_some_and(nak::is_authorisation) => {
+                // What refused for sure had something in hand: what acknowledges a later request takes nothing of it back.
+                Some(Reply::Ack) if !told.is_some_and(is_sure) => {
                     return Ok(Sure::Acknowledged { again: sends > 1 });
                 }
-                Some(Reply::Ack) => alone = false,
-                Some(Reply::Nak(code)) => told = Some(code),
+                Some(Reply::Nak(code)) => told = Some(weightier(told, code)),
                 _ => {}
             }
             match told {
@@ -209,13 +249,17 @@ impl<'l> Port<'l> {
                 Some(code) if sends == SENDS => {
                     return Ok(Sure::Refused { code, alone: alone && code != nak::BAD_FRAME });
                 }
+                None if sends == SENDS && others => return Ok(Sure::Other),
                 None if sends == SENDS => return Ok(Sure::Silence),
                 _ => {}
             }
             sends += 1;
             match self.ask_frame(frame, wait)? {
                 Heard::Reply(Reply::Ack) => return Ok(Sure::Acknowledged { again: true }),
-                again => told = refusal_in(&again),
+                again => {
+                    told = refusal_in(&again);
+                    others |= told.is_none() && matches!(again, Heard::Reply(_));
+                }
             }
             alone &= told.is_some();
         }
@@ -225,6 +269,17 @@ impl<'l> Port<'l> {
 /// Whether a refusal may be of what somebody else wrote, or of damage: words are no command of the binary phase.
 fn may_be_another(code: u8) -> bool {
     matches!(code, nak::BAD_FRAME | nak::INVALID_COMMAND)
+}
+
+/// Whether a refusal can only be of what was sent from here.
+fn is_sure(code: u8) -> bool {
+    !may_be_another(code)
+}
+
+/// The one of two refusals that decides: the later one, but for what is less sure, or no judgement on a signature where one was given.
+fn weightier(before: Option<u8>, code: u8) -> u8 {
+    let weight = |code| u8::from(is_sure(code)) + u8::from(nak::is_authorisation(code));
+    before.filter(|before| weight(*before) > weight(code)).unwrap_or(code)
 }
 
 fn refusal_in(heard: &Heard) -> Option<u8> {

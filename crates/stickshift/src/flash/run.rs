@@ -25,6 +25,8 @@ const RESETS: u32 = 2;
 const VAIN: u32 = 3;
 /// Blocks between two progress reports.
 const TELL_BLOCKS: u32 = 32;
+/// Requests that were not answered as they should be, told one by one; the others are counted.
+const TOLD_REPEATS: u32 = 3;
 /// Codes of partition tables: after a change of one the stick may restart at once.
 const PARTITION_TABLES: [u32; 2] = [0x0001_0000, 0x0000_0100];
 
@@ -71,8 +73,13 @@ pub fn run(
                 partition.size
             ),
         );
-        let sent = send_with_restart(&mut port, payload, index, &mut begun, observer, session)
-            .map_err(|e| add_facts(e, begun))?;
+        let sent = send_with_restart(&mut port, payload, index, &mut begun, observer, session);
+        let more = std::mem::take(&mut port.repeats).saturating_sub(TOLD_REPEATS);
+        if more > 0 {
+            let requests = crate::error::counted(more as usize, "more request");
+            session.warn("repeat", format!("{requests} of this partition answered late, or sent again"));
+        }
+        let sent = sent.map_err(|e| add_facts(e, begun))?;
         if sent == Sent::Unseen {
             return Ok(Outcome::RestartedAfterTable { next: index });
         }
@@ -179,14 +186,23 @@ fn hear(
     session: &mut Session<'_>,
 ) -> Result<Sure> {
     let heard = port.hear(wait)?;
-    if heard == Heard::Reply(Reply::Ack) {
-        return Ok(Sure::Acknowledged { again: false });
-    }
-    let said = unheard(&heard);
-    let sure = port.make_sure(frame, heard, wait)?;
+    let sure = match heard == Heard::Reply(Reply::Ack) {
+        true => Sure::Acknowledged { again: false },
+        false => port.make_sure(frame, heard.clone(), wait)?,
+    };
     if let Sure::Acknowledged { again } = sure {
-        let more = if again { "it was sent again" } else { "its acknowledgement came later" };
-        session.warn("repeat", format!("{said} to {what}; {more}"));
+        // A write that failed may be told beside an acknowledgement, before or after it.
+        if let Some(code) = port.refused_beside()? {
+            return Ok(Sure::Refused { code, alone: false });
+        }
+        if heard != Heard::Reply(Reply::Ack) {
+            let said = unheard(&heard);
+            let more = if again { "it was sent again" } else { "its acknowledgement came later" };
+            port.repeats += 1;
+            if port.repeats <= TOLD_REPEATS {
+                session.warn("repeat", format!("{said} to {what}; {more}"));
+            }
+        }
     }
     Ok(sure)
 }
@@ -208,6 +224,7 @@ fn start(
             Err(refused(WHAT, code))
         }
         Sure::Silence => Err(silent(WHAT)),
+        Sure::Other => Err(Failed::Final(answered_otherwise(WHAT))),
     }
 }
 
@@ -260,6 +277,7 @@ fn blocks(
                     Failed::Final(e) => Failed::Final(at_block(e)),
                 });
             }
+            Sure::Other => return Err(Failed::Final(at_block(answered_otherwise("a block")))),
             Sure::Silence => {
                 let e = Error::new(ErrorKind::Timeout, "the stick does not answer to a block");
                 return Err(Failed::Final(at_block(e)));
@@ -289,10 +307,12 @@ fn end(
         Ok(Sure::Acknowledged { .. }) => {}
         Ok(Sure::Refused { code, .. }) => return Err(refused(WHAT, code)),
         Ok(Sure::Silence) => return Err(silent(WHAT)),
+        Ok(Sure::Other) => return Err(Failed::Final(answered_otherwise(WHAT))),
         Err(e) if left(&e) => return Ok(Sent::Unseen),
         Err(e) => return Err(Failed::Final(e)),
     }
-    match port.late_refusal(LATE) {
+    // Acknowledgements may be a step behind: then that was a block's, and the end has yet to be judged.
+    match port.refused_until_now() {
         Ok(None) => Ok(Sent::Acknowledged),
         Ok(Some(code)) => Err(refused(WHAT, code)),
         Err(e) if left(&e) => Ok(Sent::ThenRestarted),
@@ -363,22 +383,21 @@ fn try_reset(port: &mut Port<'_>, session: &mut Session<'_>) -> Result<bool> {
         Heard::Reply(Reply::Nak(code)) => Some(*code),
         _ => None,
     };
-    if let Some(code) = refusal.filter(|code| nak::is_authorisation(*code)) {
-        // It speaks of signatures: of what was sent before, not of the restart.
-        let (Failed::Partition(e) | Failed::Final(e)) = refused("the end of the last partition", code);
-        return Err(e);
-    }
     let acknowledged = heard == Heard::Reply(Reply::Ack);
     if !acknowledged {
         let said = refusal.map_or_else(|| unheard(&heard), nak::words);
         session.warn("reset", format!("the restart was not acknowledged: {said}; AT^RESET is tried"));
     }
-    match (at_reset(port.link)?, refusal) {
-        (false, Some(code)) => {
-            let (Failed::Partition(e) | Failed::Final(e)) = refused("the restart", code);
+    // What speaks of signatures may be the judgement on what was sent before.
+    let judged = refusal.is_some_and(nak::is_authorisation);
+    match (at_reset(port.link), refusal) {
+        (answer, Some(code)) if judged || matches!(answer, Ok(false)) => {
+            let what = if judged { "the end of the last partition, or the restart" } else { "the restart" };
+            let (Failed::Partition(e) | Failed::Final(e)) = refused(what, code);
             Err(e)
         }
-        (said_ok, _) => Ok(acknowledged || said_ok),
+        (Err(e), _) => Err(e),
+        (Ok(said_ok), _) => Ok(acknowledged || said_ok),
     }
 }
 
@@ -430,11 +449,20 @@ fn silent(what: &str) -> Failed {
     )
 }
 
+fn answered_otherwise(what: &str) -> Error {
+    Error::new(
+        ErrorKind::UnexpectedAnswer,
+        format!("the stick answers to {what} each time with something that does not belong to it"),
+    )
+    .detail(Detail::Unanswered)
+}
+
 fn unheard(heard: &Heard) -> &'static str {
     match heard {
         Heard::Silence => "no answer",
         Heard::Damage => "a damaged answer",
-        Heard::Reply(Reply::Nak(_)) => "the stick received it damaged",
+        Heard::Reply(Reply::Nak(nak::BAD_FRAME)) => "the stick received it damaged",
+        Heard::Reply(Reply::Nak(code)) => nak::words(*code),
         Heard::Reply(_) => "an answer to something else",
     }
 }

@@ -302,7 +302,7 @@ fn every_state_of_the_other_side_is_recognised() {
 
 #[test]
 fn a_partition_is_the_originals() {
-    let tape = format!("{}{ACK}{}{ACK}{}{ACK}", start_frame(), block_frame(), end_frame());
+    let tape = format!("{}{ACK}{}{ACK}{}{ACK}{VERSION}", start_frame(), block_frame(), end_frame());
     assert_eq!(send(&tape, Finish::Stay).0.unwrap(), Outcome::Complete);
     let tape = format!("{tape}{RESET}{ACK}{AT_RESET}< 0d0a4f4b0d0a\n");
     assert_eq!(send(&tape, Finish::Reset).0.unwrap(), Outcome::Complete);
@@ -310,7 +310,7 @@ fn a_partition_is_the_originals() {
 
 #[test]
 fn leaving_need_not_be_understood() {
-    let sent = format!("{}{ACK}{}{ACK}{}{ACK}", start_frame(), block_frame(), end_frame());
+    let sent = format!("{}{ACK}{}{ACK}{}{ACK}{VERSION}", start_frame(), block_frame(), end_frame());
     for reply in [ACK, "< 7e0300069e4c7e\n", ""] {
         let (result, warnings) = send(&format!("{sent}> 7e01f1e17e\n{reply}"), Finish::Leave);
         assert_eq!((result.unwrap(), warnings), (Outcome::Complete, vec![]));
@@ -319,7 +319,7 @@ fn leaving_need_not_be_understood() {
 
 #[test]
 fn a_reset_that_is_refused_is_tried_in_words() {
-    let sent = format!("{}{ACK}{}{ACK}{}{ACK}{RESET}", start_frame(), block_frame(), end_frame());
+    let sent = format!("{}{ACK}{}{ACK}{}{ACK}{VERSION}{RESET}", start_frame(), block_frame(), end_frame());
     let (result, warnings) =
         send(&format!("{sent}< 7e0300069e4c7e\n{AT_RESET}< 0d0a4f4b0d0a\n"), Finish::Reset);
     assert_eq!((result.unwrap(), warnings), (Outcome::Complete, vec!["reset"]));
@@ -353,7 +353,7 @@ fn the_first_start_refused_at_once_touches_nothing() {
 #[test]
 fn a_start_that_is_answered_after_the_refusal_of_something_else_is_begun() {
     let tape = format!(
-        "{}{}{}{}{ACK}{}{ACK}",
+        "{}{}{}{}{ACK}{}{ACK}{VERSION}",
         start_frame(),
         refusal(6),
         version_after(ACK),
@@ -370,10 +370,97 @@ fn a_signature_refused_late_is_not_lost() {
     let error = send(&began_another, Finish::Stay).0.unwrap_err();
     assert_eq!((error.fact("code"), error.verdict()), (Some("0c"), Some(Verdict::Recoverable)));
 
-    let sent = format!("{}{ACK}{}{ACK}{}{ACK}", start_frame(), block_frame(), end_frame());
-    let error = send(&format!("{sent}{RESET}{}", refusal(0x0c)), Finish::Reset).0.unwrap_err();
-    assert!(error.is(ErrorKind::SignatureRefused) && error.what().contains("the last partition"), "{error}");
-    assert_eq!(error.verdict(), Some(Verdict::Recoverable));
+    let sent = format!("{}{ACK}{}{ACK}{}{ACK}{VERSION}", start_frame(), block_frame(), end_frame());
+    // Upon the restart it may be of either, and the restart is asked for in words.
+    for (answer, code) in [("", 0x0c), ("< 0d0a4f4b0d0a\n", 0x0e)] {
+        let tape = format!("{sent}{RESET}{}{AT_RESET}{answer}", refusal(code));
+        let error = send(&tape, Finish::Reset).0.unwrap_err();
+        let words = "the end of the last partition, or the restart";
+        assert!(error.is(ErrorKind::SignatureRefused) && error.what().contains(words), "{error}");
+        assert_eq!(error.verdict(), Some(Verdict::Recoverable));
+    }
+}
+
+/// One after the other in one read; or the second later, upon the next request.
+#[test]
+fn a_refusal_beside_an_acknowledgement_is_not_lost() {
+    let ack = "7e026ad37e";
+    for code in [7, 4, 0x0c] {
+        let no = refusal(code).replace("< ", "").replace('\n', "");
+        let begun = format!("{}{ACK}{}", start_frame(), block_frame());
+        let within = format!("{begun}< {ack}{no}\n");
+        let before = format!("{begun}< {no}{ack}\n{VERSION}");
+        let upon_the_next = format!("{begun}{ACK}{}< {no}{ack}\n{VERSION}", end_frame());
+        let upon_the_question = format!("{begun}{ACK}{}{ACK}{}", end_frame(), version_after(&refusal(code)));
+        let late = format!("{begun}{}", version_after(&format!("< {no}{ack}\n")));
+        let twice = format!("{begun}{}", version_after(&format!("< {no}{}", refusal(1).replace("< ", ""))));
+        for tape in [within, before, upon_the_next, upon_the_question, late, twice] {
+            let good = format!("{}{ACK}{}{ACK}{}{ACK}{VERSION}", start_frame(), block_frame(), end_frame());
+            match code {
+                7 => {
+                    let (result, warnings) = send(&format!("{tape}{good}"), Finish::Stay);
+                    let told = vec!["partition-restart"];
+                    assert_eq!((result.unwrap(), warnings), (Outcome::Complete, told), "{tape}");
+                }
+                _ => {
+                    let error = send(&tape, Finish::Stay).0.unwrap_err();
+                    assert_eq!(error.fact("code"), Some(format!("{code:02x}").as_str()), "{tape}");
+                    assert!(error.what().ends_with(nak::words(code)), "{error}");
+                }
+            }
+        }
+    }
+    // What was no command is another program's word, and what was damaged was sent again.
+    for code in [1, 6] {
+        let beside = format!("< {ack}{}", refusal(code).replace("< ", ""));
+        let tape = format!("{}{ACK}{}{beside}{}{ACK}{VERSION}", start_frame(), block_frame(), end_frame());
+        assert_eq!(send(&tape, Finish::Stay).0.unwrap(), Outcome::Complete, "{code:02x}");
+    }
+}
+
+#[test]
+fn a_stick_that_answers_with_something_else_is_not_called_silent() {
+    let echoed = |request: String| {
+        let echo = request.replace("> ", "< ");
+        format!("{request}{echo}{VERSION}").repeat(4)
+    };
+    let begun = format!("{}{ACK}", start_frame());
+    let sent = format!("{begun}{}{ACK}", block_frame());
+    for tape in [
+        echoed(start_frame()),
+        format!("{begun}{}", echoed(block_frame())),
+        format!("{sent}{}", echoed(end_frame())),
+    ] {
+        let error = send(&tape, Finish::Stay).0.unwrap_err();
+        assert!(error.is(ErrorKind::UnexpectedAnswer) && error.what().contains("each time"), "{error:?}");
+        assert_eq!(error.verdict(), Some(Verdict::Recoverable));
+    }
+}
+
+#[test]
+fn repeats_without_an_end_are_counted() {
+    let damaged = |n: u32, length: usize| {
+        let mut body = Vec::new();
+        message::block(n, &vec![0; length], &mut body);
+        format!("{}{}", frame(&body), version_after(&format!("{}{ACK}", refusal(1))))
+    };
+    let size = 4 * message::BLOCK_SIZE;
+    let blocks: String = (1..=4).map(|n| damaged(n, message::BLOCK_SIZE)).collect();
+    let (start, end) = (message::start(CODE, size as u32), message::end(CODE, size as u32));
+    let tape = format!("{}{ACK}{blocks}{}{ACK}{VERSION}", frame(&start), frame(&end));
+    let mut link = link(&tape);
+    let mut told = Vec::new();
+    let sink = |event| {
+        if let Event::Warning { text, .. } = event {
+            told.push(text);
+        }
+    };
+    let mut session = Session::new(sink, crate::event::Cancel::new());
+    let mut payload = Small::of(CODE, &vec![0; size]);
+    run(&mut link, &mut payload, 0, Finish::Stay, &mut NoObserver, &mut session).unwrap();
+    drop(session);
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert!(told[3].starts_with("1 more request"), "{told:?}");
 }
 
 #[test]
@@ -381,7 +468,7 @@ fn a_block_is_repeated_and_made_sure_of_before_the_end() {
     let damaged = "< 7e026ad47e\n";
     for reply in [refusal(1), damaged.to_owned(), String::new()] {
         let tape = format!(
-            "{}{ACK}{}{reply}{VERSION}{}{ACK}{}{ACK}",
+            "{}{ACK}{}{reply}{VERSION}{}{ACK}{}{ACK}{VERSION}",
             start_frame(),
             block_frame(),
             block_frame(),
@@ -397,7 +484,7 @@ fn an_answer_that_is_only_late_is_waited_for() {
     // The stick was busy: its acknowledgement stands before the answer to the question what became of the block.
     let asked = format!("{}{ACK}{}", start_frame(), block_frame());
     let silent = "> 7e0c143a7e\n".repeat(3);
-    let tape = format!("{asked}{silent}{}{}{ACK}", version_after(ACK), end_frame());
+    let tape = format!("{asked}{silent}{}{}{ACK}{VERSION}", version_after(ACK), end_frame());
     let (result, warnings) = send(&tape, Finish::Stay);
     assert_eq!((result.unwrap(), warnings), (Outcome::Complete, vec!["repeat"]));
     // For a minute, and no longer.
@@ -413,7 +500,7 @@ fn an_answer_that_is_only_late_is_waited_for() {
 #[test]
 fn a_partition_is_begun_again_while_that_gets_further() {
     let once = format!("{}{ACK}{}{}{VERSION}", start_frame(), block_frame(), refusal(7));
-    let good = format!("{}{ACK}{}{ACK}{}{ACK}", start_frame(), block_frame(), end_frame());
+    let good = format!("{}{ACK}{}{ACK}{}{ACK}{VERSION}", start_frame(), block_frame(), end_frame());
     let (result, warnings) = send(&format!("{once}{good}"), Finish::Stay);
     assert_eq!((result.unwrap(), warnings), (Outcome::Complete, vec!["partition-restart"]));
     let error = send(&once.repeat(4), Finish::Stay).0.unwrap_err();
@@ -528,16 +615,17 @@ fn what_arrived_damaged_is_sent_four_times_in_all() {
         assert_eq!((error.fact("code"), error.verdict()), (Some("01"), Some(Verdict::Recoverable)));
     }
     let last = format!("{damaged}{VERSION}");
-    let fourth_time = ended.strip_suffix(&last).unwrap().to_owned() + ACK;
+    let fourth_time = ended.strip_suffix(&last).unwrap().to_owned() + ACK + VERSION;
     assert_eq!(send(&fourth_time, Finish::Stay).0.unwrap(), Outcome::Complete);
 }
 
 #[test]
 fn an_acknowledgement_that_comes_twice_is_one() {
     let twice = "< 7e026ad37e7e026ad37e\n";
-    let tape = format!("{}{twice}{}{twice}{}{twice}", start_frame(), block_frame(), end_frame());
+    let tape = format!("{}{twice}{}{twice}{}{twice}{VERSION}", start_frame(), block_frame(), end_frame());
     assert_eq!(send(&tape, Finish::Stay).0.unwrap(), Outcome::Complete);
     // One that lags behind must not hide what the stick says to the end.
-    let tape = format!("{}{ACK}{}{twice}{}{ACK}{}", start_frame(), block_frame(), end_frame(), refusal(0x0c));
+    let judged = version_after(&refusal(0x0c));
+    let tape = format!("{}{ACK}{}{twice}{}{ACK}{judged}", start_frame(), block_frame(), end_frame());
     assert!(send(&tape, Finish::Stay).0.unwrap_err().is(ErrorKind::SignatureRefused));
 }

@@ -58,7 +58,7 @@ fn a_stick_may_restart_with_a_new_partition_table() {
             frame(&message::end(code, 4))
         );
         // Without an answer the table may be there or not: it is sent once more.
-        for (tape, next) in [(asked.clone(), 0), (asked + ACK, 1)] {
+        for (tape, next) in [(asked.clone(), 0), (asked + ACK + "> 7e0c143a7e\n", 1)] {
             let mut link = Leaving(link(&tape));
             let mut payload = Small::of(code, &DATA);
             let result =
@@ -93,7 +93,10 @@ fn a_stop_waits_for_the_end_of_what_the_stick_needs_to_start() {
             frame(&message::end(CODE, size)),
         ];
         let goes = if boot_chain { 5 } else { 1 };
-        let tape: String = whole[..goes].iter().map(|request| format!("{request}{ACK}")).collect();
+        let mut tape: String = whole[..goes].iter().map(|request| format!("{request}{ACK}")).collect();
+        if boot_chain {
+            tape += VERSION;
+        }
         let mut link = link(&tape);
         let mut payload = Small::of(CODE, &vec![0; size as usize]);
         payload.0[0].boot_chain = boot_chain;
