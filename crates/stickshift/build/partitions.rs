@@ -19,6 +19,10 @@ struct Partition {
     name: String,
     #[serde(default)]
     boot: bool,
+    #[serde(default)]
+    system: bool,
+    #[serde(default)]
+    pages: bool,
     source: String,
 }
 
@@ -44,7 +48,9 @@ pub(crate) fn tables(facts: &str) -> String {
             row.name
         );
         assert!(!row.source.is_empty(), "partition {:08x} without a source", row.code);
-        writeln!(out, "    Row {{ code: {:#010x}, name: {:?}, boot: {} }},", row.code, row.name, row.boot)
+        let Partition { code, name, boot, system, pages, .. } = row;
+        let system = *system || *boot;
+        writeln!(out, "    Row {{ code: {code:#010x}, name: {name:?}, boot: {boot}, system: {system}, pages: {pages} }},")
             .unwrap();
     }
     out.push_str("];\nstatic KINDS: &[(u16, &str)] = &[\n");

@@ -21,9 +21,6 @@ use crate::event::Session;
 use crate::firmware::{self, Form, Image, Severity, Signature, Version};
 use crate::hex;
 
-/// The content bit of the package kind that says "main firmware".
-const MAIN_FIRMWARE: u8 = 1;
-
 /// A firmware file that may be sent to a stick as far as its own contents tell.
 pub struct FirmwareFile {
     /// Where it was read from.
@@ -173,13 +170,10 @@ impl FirmwareFile {
         self.role().is_none_or(|role| role == FileRole::MainFirmware)
     }
 
-    /// What its header says that it is for; `None` for a file without a header.
+    /// What it is for, by its header and its partitions; `None` where neither tells.
     pub fn role(&self) -> Option<FileRole> {
-        let content = self.image.kind()?.content();
-        Some(match content == 0 || content & MAIN_FIRMWARE != 0 {
-            true => FileRole::MainFirmware,
-            false => FileRole::WebUi,
-        })
+        let is_main = self.image.is_main()?;
+        Some(if is_main { FileRole::MainFirmware } else { FileRole::WebUi })
     }
 
     /// Why it is not what its owner took it for, in one lower-case line.

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::convert::firmware_file::{Compared, FirmwareFile};
 use crate::convert::flash::{holds_boot_loader, partitions};
 use crate::error::counted;
-use crate::firmware::{Finding, Signature};
+use crate::firmware::{Finding, Signature, Version};
 use crate::plan::{Consent, Objection, Plan};
+use crate::stick::identify::image_kind;
 
 /// What flashing these files would do to a stick of which `hardware` is known, adding to `plan`.
 pub fn plan(files: &[FirmwareFile], plan: &mut Plan) {
@@ -65,11 +66,8 @@ pub fn plan(files: &[FirmwareFile], plan: &mut Plan) {
                 ),
             });
         }
-        let named = file.image.partitions.iter().filter_map(|p| p.header.version().platform);
-        let platforms: BTreeSet<String> = named.collect();
-        if platforms.len() > 1 {
-            let all: Vec<String> = platforms.into_iter().collect();
-            plan.dangers.push(format!("{name} has partitions of several models: {}", all.join(", ")));
+        if let Some(text) = spliced(file) {
+            plan.objections.push(Objection { consent: Consent::Mismatch, text: format!("{name} {text}") });
         }
         if let Some(alone) = alone(file) {
             plan.objections.push(Objection { consent: Consent::Partial, text: format!("{name} {alone}") });
@@ -140,4 +138,27 @@ fn alone(file: &FirmwareFile) -> Option<String> {
         partition.name,
         signed.unwrap_or_default()
     ))
+}
+
+/// That its partitions cannot all be for one stick: of several models, or of Stick and of HiLink firmware.
+fn spliced(file: &FirmwareFile) -> Option<String> {
+    let several = file.image.findings.iter().find_map(|finding| match finding {
+        Finding::PlatformDiffers { first, found, .. } => {
+            Some(format!("has partitions of several models: {first}, {found}"))
+        }
+        _ => None,
+    });
+    let of_file = file.version().platform;
+    let mut kinds = file.image.partitions.iter().filter(|part| !part.name.pages).filter_map(|part| {
+        let Version { platform, version } = part.header.version();
+        let rule = image_kind(platform.as_ref().or(of_file.as_ref())?, &version)?;
+        Some((rule.kind, version))
+    });
+    let mixed = || {
+        let (kind, version) = kinds.next()?;
+        let (other, found) = kinds.find(|(other, _)| *other != kind)?;
+        let names = (kind.name(), other.name());
+        Some(format!("has partitions of {} firmware {version} and of {} firmware {found}", names.0, names.1))
+    };
+    several.or_else(mixed)
 }

@@ -29,7 +29,8 @@ fn file(kind: u8, payload: Vec<u8>) -> FirmwareFile {
     let folder = tempfile::tempdir().unwrap();
     let path: PathBuf = folder.path().join("image.bin");
     let mut out = Cursor::new(Vec::new());
-    let parts = vec![Part::from_bytes(Header::new(0x0001_0000), payload)];
+    let code = if kind == 4 { 0x0056_0000 } else { 0x0001_0000 };
+    let parts = vec![Part::from_bytes(Header::new(code), payload)];
     build::write(&mut out, Some(&build::file_header(kind)), parts).unwrap();
     std::fs::write(&path, out.into_inner()).unwrap();
     FirmwareFile::open(&path, &mut Session::quiet()).unwrap()
@@ -141,25 +142,76 @@ fn an_empty_partition_needs_consent() {
     assert_eq!((empty(vec![]), empty(vec![7])), (Some(Consent::Partial), None));
 }
 
-/// The fit is judged by the first partition alone.
+/// The fit to the stick, and the kind, are judged by the first partition alone.
 #[test]
-fn partitions_of_two_models_in_one_image_are_a_risk() {
-    let spliced = |second: &str| {
+fn an_image_put_together_from_several_needs_consent() {
+    let planned = |second: u32, field: &str| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("image.bin");
-        let part = |code, platform: &str| {
-            let version = build::field(&format!(":{platform}:21.180.01.00.00")).unwrap();
+        let part = |code, field: &str| {
+            let version = build::field(field).unwrap();
             Part::from_bytes(Header { version, ..Header::new(code) }, vec![7; 100])
         };
-        let parts = vec![part(0x0011_0000, "E3372h_153"), part(0x0009_0000, second)];
+        let parts = vec![part(0x0011_0000, ":E3372h_153:21.180.01.00.00"), part(second, field)];
         let mut out = Cursor::new(Vec::new());
         build::write(&mut out, Some(&build::file_header(1)), parts).unwrap();
         std::fs::write(&path, out.into_inner()).unwrap();
         let mut planned = Plan::new("");
         plan(&[FirmwareFile::open(&path, &mut Session::quiet()).unwrap()], &mut planned);
-        planned.dangers.iter().any(|line| line.contains("several models"))
+        let refused = planned.unanswered(Consents { unsigned: true, ..Consents::default() });
+        let warned = planned.dangers.iter().any(|line| line.contains("an earlier one"));
+        (refused.map(|o| (o.consent, o.text.clone())), warned)
     };
-    assert!(spliced("E3276s_150") && !spliced("E3372h_153"));
+    let (kernel, pages) = (0x0009_0000, 0x0056_0000);
+    for (code, field, text) in [
+        (kernel, ":E3276s_150:21.180.01.00.00", "several models: E3372h_153, E3276s_150"),
+        (pages, ":E3276s_150:17.100.18.05.1217", "several models"),
+        (
+            kernel,
+            ":E3372h_153:22.200.15.00.00",
+            "of Stick firmware 21.180.01.00.00 and of HiLink firmware 22.200.15.00.00",
+        ),
+        (kernel, "22.200.15.00.00", "of HiLink firmware"),
+    ] {
+        let (refused, warned) = planned(code, field);
+        let (consent, said) = refused.unwrap();
+        assert!(consent == Consent::Mismatch && said.contains(text) && warned, "{field}: {said}");
+    }
+    // Another version of the same kind is only worth a look, and pages and texts have versions of their own.
+    assert_eq!(planned(kernel, ":E3372h_153:21.180.05.00.00"), (None, true));
+    for (code, field) in [
+        (kernel, ":E3372H-153:21.180.01.00.00"),
+        (kernel, ""),
+        (kernel, "BOOTROM_V01.02"),
+        (pages, ":E3372h_153:17.100.18.05.1217"),
+        (pages, ":E3372h_153:22.200.15.00.00"),
+    ] {
+        assert_eq!(planned(code, field), (None, false), "{field}");
+    }
+}
+
+/// Its owner, or the header, calls it pages; what it holds decides.
+#[test]
+fn what_holds_a_part_of_main_firmware_is_no_web_ui() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("image.bin");
+    let role = |kind, code| {
+        let version = build::field(":E3372h_153:21.180.01.00.00").unwrap();
+        let part = Part::from_bytes(Header { version, ..Header::new(code) }, vec![7; 100]);
+        let mut out = Cursor::new(Vec::new());
+        build::write(&mut out, Some(&build::file_header(kind)), vec![part]).unwrap();
+        std::fs::write(&path, out.into_inner()).unwrap();
+        let file = FirmwareFile::open(&path, &mut Session::quiet()).unwrap();
+        let said = file.warnings.iter().any(|line| line.contains("is a part of main firmware"));
+        (file.is_main(), said)
+    };
+    let (fastboot, kernel, pages, unknown) = (0x0011_0000, 0x0009_0000, 0x0056_0000, 0x00ab_0000);
+    assert_eq!((role(4, fastboot), role(6, kernel)), ((true, true), (true, true)));
+    assert_eq!((role(4, pages), role(4, unknown)), ((false, false), (false, false)));
+    assert_eq!(
+        (role(1, fastboot), role(0, kernel), role(5, kernel)),
+        ((true, false), (true, false), (true, false))
+    );
 }
 
 /// As raw partitions without a name: nothing compares them with a stick, whatever they are packed in.

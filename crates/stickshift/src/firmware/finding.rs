@@ -72,6 +72,12 @@ pub enum Finding {
     SignatureCount { length: u32, found: usize },
     /// Partitions are made for different hardware.
     HardwareDiffers { partition: usize, first: String, found: String },
+    /// Partitions are made for different models; said once for each.
+    PlatformDiffers { partition: usize, first: String, found: String },
+    /// Partitions are of different firmware versions; said once for each.
+    VersionDiffers { partition: usize, first: String, found: String },
+    /// The file header names pages alone, and there is a partition that only main firmware has.
+    OtherContent { offset: u64, stated: &'static str, holds: String },
     /// An earlier partition has the same code; said once for each code.
     Repeated { partition: usize, first: usize, code: u32 },
     /// Something that looks like the start of a partition and is none was passed over.
@@ -127,6 +133,9 @@ impl Finding {
             | Finding::SignatureLength { .. }
             | Finding::SignatureCount { .. }
             | Finding::HardwareDiffers { .. }
+            | Finding::PlatformDiffers { .. }
+            | Finding::VersionDiffers { .. }
+            | Finding::OtherContent { .. }
             | Finding::Repeated { .. }
             | Finding::StrayMagic { .. } => Severity::Warning,
             Finding::Unaligned { .. } | Finding::Trailing { .. } => Severity::Note,
@@ -153,6 +162,9 @@ impl Finding {
             Finding::PartitionsMissing { .. } => "partitions-missing",
             Finding::SignatureCount { .. } => "signature-count",
             Finding::HardwareDiffers { .. } => "hardware-differs",
+            Finding::PlatformDiffers { .. } => "platform-differs",
+            Finding::VersionDiffers { .. } => "version-differs",
+            Finding::OtherContent { .. } => "other-content",
             Finding::Repeated { .. } => "partition-repeated",
             Finding::StrayMagic { .. } => "stray-magic",
             Finding::Elsewhere { .. } => "elsewhere",
@@ -183,6 +195,8 @@ impl Finding {
             | Finding::TooFar { partition, .. }
             | Finding::SignatureLength { partition, .. }
             | Finding::HardwareDiffers { partition, .. }
+            | Finding::PlatformDiffers { partition, .. }
+            | Finding::VersionDiffers { partition, .. }
             | Finding::Repeated { partition, .. }
             | Finding::FileChanged { partition, .. } => Some(*partition),
             Finding::Block(block) => Some(block.partition),
@@ -204,6 +218,7 @@ impl Finding {
             | Finding::TooFar { offset, .. }
             | Finding::KindInvalid { offset, .. }
             | Finding::SignedBit { offset, .. }
+            | Finding::OtherContent { offset, .. }
             | Finding::StrayMagic { offset, .. }
             | Finding::Elsewhere { offset, .. }
             | Finding::Unaligned { offset }
@@ -227,7 +242,9 @@ impl Finding {
             }
             Finding::Block(block) => Some((crc(&block.expected), crc(&block.found))),
             Finding::PartitionsMissing { expected, found } => Some((expected.to_string(), found.to_string())),
-            Finding::HardwareDiffers { first, found, .. } => Some((first.clone(), found.clone())),
+            Finding::HardwareDiffers { first, found, .. }
+            | Finding::PlatformDiffers { first, found, .. }
+            | Finding::VersionDiffers { first, found, .. } => Some((first.clone(), found.clone())),
             Finding::FileChanged { expected, found, .. } => Some((expected.clone(), found.clone())),
             _ => None,
         }
@@ -302,6 +319,21 @@ impl fmt::Display for Finding {
             }
             Finding::HardwareDiffers { first, found, .. } => {
                 write!(f, "made for hardware {found:?}, the first one for {first:?}")
+            }
+            Finding::PlatformDiffers { first, found, .. } => {
+                write!(f, "made for {found}, an earlier one for {first}")
+            }
+            Finding::VersionDiffers { first, found, .. } => {
+                write!(
+                    f,
+                    "of version {found}, an earlier one of {first}: the image is put together from several"
+                )
+            }
+            Finding::OtherContent { stated, holds, .. } => {
+                write!(
+                    f,
+                    "the file header says {stated}, and {holds} is a part of main firmware: it is taken for that"
+                )
             }
             Finding::Repeated { first, code, .. } => write!(
                 f,

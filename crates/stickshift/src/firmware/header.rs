@@ -26,6 +26,11 @@ impl Kind {
         self.0 & 7
     }
 
+    /// Whether main firmware is in it; where nothing is stated it is taken to be.
+    pub fn is_main(self) -> bool {
+        self.content() == 0 || self.content() & 1 != 0
+    }
+
     /// Bit 3: the package says that it is signed.
     pub fn signed(self) -> bool {
         self.0 & 8 != 0

@@ -203,6 +203,17 @@ impl Image {
         self.partitions.first().map(|p| p.header.version())
     }
 
+    /// The first partition that only main firmware has.
+    fn system_part(&self) -> Option<&PartitionName> {
+        self.partitions.iter().map(|p| &p.name).find(|name| name.system)
+    }
+
+    /// Whether it holds the main firmware, by its file header and by its partitions; `None` where neither tells.
+    pub fn is_main(&self) -> Option<bool> {
+        let stated = self.kind().map(Kind::is_main);
+        if self.system_part().is_some() { Some(true) } else { stated }
+    }
+
     /// Where the image begins, its file header included.
     pub fn start(&self) -> u64 {
         let first = self.partitions.first().map_or(0, |p| p.header_offset);
@@ -388,7 +399,11 @@ impl Image {
         if let Some(kind) = self.kind() {
             if !kind.is_valid() {
                 self.findings.push(Finding::KindInvalid { offset: start, value: kind.0 });
-            } else if self.form != Form::Store && kind.signed() != self.signature.is_some() {
+            } else if let Some(part) = self.system_part().filter(|_| !kind.is_main()) {
+                let (stated, holds) = (kind.words(), part.name.to_string());
+                self.findings.push(Finding::OtherContent { offset: start, stated, holds });
+            }
+            if kind.is_valid() && self.form != Form::Store && kind.signed() != self.signature.is_some() {
                 self.findings.push(Finding::SignedBit { offset: start, stated: kind.signed() });
             }
         }
@@ -410,6 +425,7 @@ impl Image {
             first: hardware[0].clone(),
             found: found.clone(),
         }));
+        self.findings.extend(spliced(&self.partitions));
         self.findings.extend(Finding::repeated(self.partitions.iter().map(|p| p.header.code)));
         if !first.is_multiple_of(4) {
             self.findings.push(Finding::Unaligned { offset: start });
@@ -420,4 +436,36 @@ impl Image {
             self.findings.push(Finding::Trailing { offset: padded, length: self.size - padded });
         }
     }
+}
+
+/// What shows that an image was put together from several: another model or another whole version than an earlier partition's. Pages
+/// have versions of their own.
+fn spliced(partitions: &[Partition]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let (mut platforms, mut versions) = (Vec::<String>::new(), Vec::<String>::new());
+    for (partition, part) in partitions.iter().enumerate() {
+        let Version { platform, version } = part.header.version();
+        let plain = |text: &str| text.trim().to_ascii_lowercase().replace('-', "_");
+        if let Some(found) =
+            platform.filter(|found| !platforms.iter().any(|known| plain(known) == plain(found)))
+        {
+            if let Some(first) = platforms.first().cloned() {
+                findings.push(Finding::PlatformDiffers { partition, first, found: found.clone() });
+            }
+            platforms.push(found);
+        }
+        if !part.name.pages && is_whole(&version) && !versions.contains(&version) {
+            if let Some(first) = versions.first().cloned() {
+                findings.push(Finding::VersionDiffers { partition, first, found: version.clone() });
+            }
+            versions.push(version);
+        }
+    }
+    findings
+}
+
+/// Whether it is a firmware version as `21.180.01.00.00` is, and no other text.
+fn is_whole(version: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    version.split('.').count() >= 4 && version.split('.').all(is_number)
 }

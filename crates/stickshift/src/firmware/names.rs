@@ -6,6 +6,8 @@ struct Row {
     code: u32,
     name: &'static str,
     boot: bool,
+    system: bool,
+    pages: bool,
 }
 
 include!(concat!(env!("OUT_DIR"), "/partitions.rs"));
@@ -19,6 +21,10 @@ pub struct PartitionName {
     pub meaning: Option<&'static str>,
     /// Whether the stick does not start without it.
     pub boot: bool,
+    /// Whether only main firmware has it.
+    pub system: bool,
+    /// Whether it is pages, a CD, texts or data: its version is one of its own.
+    pub pages: bool,
 }
 
 /// The name of the partition `code`.
@@ -27,8 +33,16 @@ pub fn name(code: u32) -> PartitionName {
     let kind = (code >> 16) as u16;
     let meaning = KINDS.iter().find(|(id, _)| *id == kind).map(|(_, meaning)| *meaning);
     match row {
-        Some(row) => PartitionName { name: Cow::Borrowed(row.name), meaning, boot: row.boot },
-        None => PartitionName { name: Cow::Owned(format!("U{code:08x}")), meaning, boot: false },
+        Some(Row { name, boot, system, pages, .. }) => {
+            PartitionName { name: Cow::Borrowed(name), meaning, boot: *boot, system: *system, pages: *pages }
+        }
+        None => PartitionName {
+            name: Cow::Owned(format!("U{code:08x}")),
+            meaning,
+            boot: false,
+            system: false,
+            pages: false,
+        },
     }
 }
 
@@ -61,5 +75,8 @@ mod tests {
             assert_eq!(name(code).boot, boot, "{code:08x}");
         }
         assert_eq!(name(0x0011_0000).meaning, Some("fastboot"));
+        for row in PARTITIONS {
+            assert!(!(row.system && row.pages) && (row.system || !row.boot), "{:08x}", row.code);
+        }
     }
 }

@@ -454,6 +454,7 @@ fn oddities_of_the_whole() {
     other[92..94].copy_from_slice(&sum.to_le_bytes());
     assert_eq!(codes(&image_of(1, &[partition(0x0011_0000, b"x", 64), other])), ["hardware-differs"]);
     assert_eq!(codes(&image_of(1, &[partition(0x0011_0000, b"", 64)])), ["payload-empty"]);
+    assert_eq!(codes(&plain(4)), ["other-content"]);
     let of_codes = |codes: &[u32]| {
         image_of(1, &codes.iter().map(|code| partition(code << 16, b"x", 64)).collect::<Vec<_>>())
     };
