@@ -78,6 +78,12 @@ pub(crate) fn for_part(help: Cow<'static, str>, verb: &str, typed: &str) -> Cow<
 /// The advice for `error`, which left the stick as `verdict` says: what the error states, or what follows from what was sent.
 pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
     let (usual_cause, usual_help, usual_exit) = general::for_kind(error.kind());
+    // A port that let a partition begin is the one for flashing.
+    #[cfg(feature = "flash")]
+    let tried = match error.is(ErrorKind::Timeout) && error.fact("partition").is_some() {
+        true => Attempt { way: Way::Bus, ..tried },
+        false => tried,
+    };
     let (cause, help) = special::of(&Failure { error, verdict, tried });
     let or = |text: Cow<'static, str>, usual: &'static str| if text.is_empty() { usual.into() } else { text };
     Advice {

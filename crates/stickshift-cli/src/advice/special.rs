@@ -155,7 +155,7 @@ fn journal(failure: &Failure<'_>) -> Option<Said> {
         ),
         ErrorKind::FileCorrupt => both((
             "the journal of the interrupted run is damaged, or another version wrote it",
-            "put the stick back into the mode in which the run started, and start over without --resume",
+            "the same command without --resume goes on from where the stick is, and writes every partition",
         )),
         _ => None,
     }

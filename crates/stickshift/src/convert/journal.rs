@@ -488,21 +488,30 @@ fn unreadable(error: io::Error, path: &Path, key: &Key) -> Error {
     }
 }
 
+const NO_JOURNAL: &str = "is damaged, or not a journal of this version";
+
 /// What is on the disk.
 fn read(path: &Path, key: &Key) -> Result<Record> {
-    let corrupt = || {
-        Error::new(ErrorKind::FileCorrupt, format!("{} is not a journal of this version", path.display()))
+    let corrupt = |what: &str| {
+        Error::new(ErrorKind::FileCorrupt, format!("{} {what}", path.display()))
             .with("journal", path.display())
             .detail(Detail::InJournal)
     };
     if fs::metadata(path).map_err(|e| unreadable(e, path, key))?.len() > SIZE_LIMIT {
-        return Err(corrupt());
+        return Err(corrupt(NO_JOURNAL));
     }
     let bytes = fs::read(path).map_err(|e| unreadable(e, path, key))?;
-    let record: Record = serde_json::from_slice(&bytes).map_err(|e| corrupt().because(e))?;
+    let record: Record = serde_json::from_slice(&bytes).map_err(|e| {
+        let what = match bytes.is_empty() {
+            true => "is empty",
+            false if e.is_eof() => "ends in the middle: it is cut",
+            false => NO_JOURNAL,
+        };
+        corrupt(what).because(e)
+    })?;
     let sane = record.files.iter().all(|f| f.acknowledged <= f.partitions);
     if !matches!(record.version, VERSION | WITHOUT_SECRET) || record.place != key.text() || !sane {
-        return Err(corrupt());
+        return Err(corrupt(NO_JOURNAL));
     }
     Ok(record)
 }

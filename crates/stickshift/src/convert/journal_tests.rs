@@ -178,11 +178,14 @@ fn a_damaged_journal_is_named_not_guessed_at() {
     let whole = fs::read(&path).unwrap();
     for cut in 0..whole.len() {
         fs::write(&path, &whole[..cut]).unwrap();
-        assert!(Journal::load(dir.path(), &place()).unwrap_err().is(ErrorKind::FileCorrupt), "{cut}");
+        let error = Journal::load(dir.path(), &place()).unwrap_err();
+        let words = if cut == 0 { "is empty" } else { "it is cut" };
+        assert!(error.is(ErrorKind::FileCorrupt) && error.what().ends_with(words), "{cut}: {error}");
     }
     let text = String::from_utf8(whole).unwrap();
     fs::write(&path, text.replace("\"acknowledged\": 0", "\"acknowledged\": 9")).unwrap();
-    assert!(Journal::load(dir.path(), &place()).unwrap_err().is(ErrorKind::FileCorrupt));
+    let error = Journal::load(dir.path(), &place()).unwrap_err();
+    assert!(error.is(ErrorKind::FileCorrupt) && error.what().contains("damaged, or not"), "{error}");
 }
 
 #[test]
