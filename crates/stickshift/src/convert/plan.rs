@@ -107,6 +107,9 @@ pub fn plan(
                 .into(),
         );
     }
+    if request.no_updates && !steps.contains(&Step::StopUpdates) {
+        plan.dangers.push(format!("automatic updates are not turned off: {NO_WEB_PAGE}"));
+    }
     plan_oddity(&steps, seen.as_ref(), &mut plan);
     plan_same(seen.as_ref(), request, &mut plan);
     if request.loader.is_some() && !steps.contains(&Step::Load) {
@@ -124,6 +127,10 @@ pub fn plan(
     );
     Ok(ConversionPlan { place: stick.place.clone(), plan, before: seen, steps })
 }
+
+/// Why automatic updates stay as they are.
+pub(super) const NO_WEB_PAGE: &str =
+    "that is a setting of the web interface, which the stick does not show on this way";
 
 /// Refuses a stick to which nobody is known to have given other firmware, and one of another maker than the images are from.
 ///
@@ -229,7 +236,14 @@ fn show(step: Step, mode: Mode, seen: Option<&Identity>, request: &ConvertReques
             "switch it from CD-ROM: to serial ports if it supports that (11 06 30), else as usual",
             None,
         ),
-        Step::StopUpdates => plan.step("no-updates", "turn the stick's automatic updates off", None),
+        Step::StopUpdates if mode == Mode::Hilink => {
+            plan.step("no-updates", "turn the stick's automatic updates off", None);
+        }
+        Step::StopUpdates => plan.step(
+            "no-updates",
+            "if it is a network card: turn the stick's automatic updates off",
+            None,
+        ),
         Step::OpenPorts if mode == Mode::Hilink => {
             plan.step("web-ports", "request serial ports via the web API (device/mode, then /CGI)", None);
         }

@@ -8,7 +8,7 @@ use crate::convert::boot_pin::wait_for_boot_rom;
 use crate::convert::journal::{FileRecord, Journal, Secret};
 use crate::convert::load::find;
 use crate::convert::modes::{enter_download, leave_cdrom, settled, stop_updates};
-use crate::convert::plan::{ConversionPlan, Step, needs_loader};
+use crate::convert::plan::{ConversionPlan, NO_WEB_PAGE, Step, needs_loader};
 use crate::convert::proof::{is_shown, prove};
 use crate::convert::request::{ConvertRequest, Converted};
 use crate::convert::resumption::{drop_stale, fingerprint};
@@ -110,6 +110,10 @@ impl Travel<'_> {
             let step = match soft_way.turn(step, stick.mode) {
                 Turn::Take(step) => step,
                 Turn::Skip => {
+                    if step == Step::StopUpdates {
+                        let what = format!("automatic updates were not turned off: {NO_WEB_PAGE}");
+                        session.warn("updates-stay", what);
+                    }
                     index += 1;
                     continue;
                 }
