@@ -175,7 +175,8 @@ fn knows(context: &Context, path: &Path, ids: &str) -> Result<()> {
         .flat_map(|table| table.refused(id).map(|refused| RefusedAnswer::of(table, refused)))
         .collect();
     let ours = builtin::lookup(id).find(|entry| is_meant(&entry)).map(|e| e.parameters.summary());
-    let known = !answers.is_empty();
+    let in_doubt = !refused.is_empty() || !found.unread.is_empty();
+    let known = if answers.is_empty() && in_doubt { None } else { Some(!answers.is_empty()) };
     let report = Knowledge {
         id: key.as_ref().map_or_else(|| id.to_string(), Key::to_string),
         known,
@@ -186,7 +187,14 @@ fn knows(context: &Context, path: &Path, ids: &str) -> Result<()> {
         unread: found.unread,
     };
     context.output.finish(&report);
-    Ok(())
+    match known {
+        Some(_) => Ok(()),
+        None => Err(Error::new(
+            ErrorKind::FileCorrupt,
+            format!("whether this firmware knows {id} is not certain"),
+        )
+        .with("file", path.display())),
+    }
 }
 
 fn all_tables(file_systems: &[FileSystem<'_>]) -> Result<Tables> {

@@ -115,7 +115,8 @@ impl RefusedAnswer {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Knowledge {
     pub(crate) id: String,
-    pub(crate) known: bool,
+    /// Not known where something could not be read and nothing else tells.
+    pub(crate) known: Option<bool>,
     pub(crate) tables: usize,
     pub(crate) answers: Vec<Answer>,
     pub(crate) refused: Vec<RefusedAnswer>,
@@ -125,10 +126,12 @@ pub(crate) struct Knowledge {
 
 impl Report for Knowledge {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        if self.known {
+        if self.known == Some(true) {
             writeln!(out, "{}: this firmware knows it", self.id)?;
         } else if !self.refused.is_empty() {
             writeln!(out, "{}: this firmware has an entry for it, which is refused here", self.id)?;
+        } else if self.tables > 0 && !self.unread.is_empty() {
+            writeln!(out, "{}: not certain whether this firmware knows it: not all could be read", self.id)?;
         } else if self.tables > 0 {
             writeln!(out, "{}: this firmware does not know it", self.id)?;
         } else if self.unread.is_empty() {
@@ -320,7 +323,7 @@ mod tests {
         assert_eq!(table.about(id).count(), 0);
         let knowledge = Knowledge {
             id: "12d1:1526".to_owned(),
-            known: false,
+            known: None,
             tables: 1,
             answers: Vec::new(),
             refused,
@@ -342,7 +345,7 @@ mod tests {
         let answers = table.import.entries.iter().map(|entry| Answer::of(&table, entry)).collect();
         let knowledge = Knowledge {
             id: "0408:f000".to_owned(),
-            known: true,
+            known: Some(true),
             tables: 1,
             answers,
             refused: Vec::new(),

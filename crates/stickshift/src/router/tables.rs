@@ -13,6 +13,8 @@
 
 use std::cmp::Reverse;
 
+use serde_json::{Value, json};
+
 use crate::error::{ErrorKind, Result};
 use crate::profile::formats::{self, Format, Import, MAX_FILE, Refused};
 use crate::profile::{Entry, Key, Product};
@@ -79,7 +81,15 @@ pub fn find(file_system: &FileSystem<'_>) -> Result<Tables> {
         .collect();
     for path in names {
         let name = path.rsplit('/').next().unwrap_or_default();
-        let import = file_system.read(&path, MAX_FILE as u64).and_then(|bytes| formats::import(&bytes, name));
+        let import = file_system.read(&path, MAX_FILE as u64).and_then(|bytes| {
+            let whole = formats::import(&bytes, name);
+            match whole {
+                Err(e) if e.is(ErrorKind::FileCorrupt) => {
+                    one_by_one(&bytes, &path, &mut found.unread).ok_or(e)
+                }
+                whole => whole,
+            }
+        });
         let folder = path
             .strip_suffix(name)
             .filter(|folder| folder.ends_with(FOLDER))
@@ -110,10 +120,92 @@ pub fn find(file_system: &FileSystem<'_>) -> Result<Tables> {
     Ok(found)
 }
 
+/// The entries of OpenWrt's table that can be read, where one of them cannot; the others are refused, or are unread where it cannot be told
+/// which stick they are for. `None` for what is no such table.
+fn one_by_one(bytes: &[u8], path: &str, unread: &mut Vec<(String, String)>) -> Option<Import> {
+    let root: Value = serde_json::from_slice(bytes).ok()?;
+    let messages: Vec<Value> = root.get("messages").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut all: Option<Import> = None;
+    let mut bad = Vec::new();
+    for (id, matches) in root.get("devices")?.as_object()? {
+        let conditions: Vec<(String, Value)> = match matches.as_object() {
+            Some(matches) => matches.iter().map(|(c, s)| (c.clone(), s.clone())).collect(),
+            None => vec![("*".to_owned(), matches.clone())],
+        };
+        for (condition, settings) in conditions {
+            // A message that another entry sends is none of this one's.
+            let sent: Vec<u64> = settings
+                .get("msg")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_u64)
+                .collect();
+            let own = |(number, message): (usize, &Value)| match sent.contains(&(number as u64)) {
+                true => message.clone(),
+                false => json!("00"),
+            };
+            let messages: Vec<Value> = messages.iter().enumerate().map(own).collect();
+            let alone = json!({ "messages": messages, "devices": { id: { condition: settings } } });
+            match (formats::import(alone.to_string().as_bytes(), "usb-mode.json"), &mut all) {
+                (Ok(import), Some(all)) => {
+                    all.entries.extend(import.entries);
+                    all.warnings.extend(import.warnings);
+                }
+                (Ok(import), None) => all = Some(import),
+                (Err(e), _) => bad.push((id.clone(), e.what().to_owned(), settings.to_string())),
+            }
+        }
+    }
+    let mut import = all?;
+    for (entry, why, text) in bad {
+        match entry.parse::<UsbId>() {
+            Ok(_) => import.refused.push(Refused { entry, why, text }),
+            Err(()) => unread.push((path.to_owned(), format!("entry {entry}: {why}"))),
+        }
+    }
+    Some(import)
+}
+
 /// Whether a file with this path is looked at as a table.
 pub fn is_table(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     let whole =
         ["mode_switch.conf.bin", "mode_switch.conf", "usb-mode.json", "configPack.tar.gz", "configPack.tar"];
     whole.contains(&name) || path.strip_suffix(name).is_some_and(|folder| folder.ends_with(FOLDER))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_bad_entry_does_not_hide_the_others() {
+        let table = r#"{"messages": ["55534243", "no hex", "55534244"], "devices": {
+            "12d1:1f01": {"*": {"t_vendor": 4817, "msg": [0]}},
+            "12d1:14fe": {"*": {"msg": [1]}},
+            "12d1:155": {"*": {"msg": [2]}},
+            "12d1:zzzz": {"*": {"msg": [0]}},
+            "19d2:2000": {":uMa=ZTE": {"msg": [2]}, "*": 5},
+            "19d2:0fff": 7 }}"#;
+        assert!(formats::import(table.as_bytes(), "usb-mode.json").is_err());
+        let mut unread = Vec::new();
+        let import = one_by_one(table.as_bytes(), "/etc/usb-mode.json", &mut unread).unwrap();
+        let found = Table { path: "/etc/usb-mode.json".to_owned(), import };
+        let of = |id: &str| {
+            let id = id.parse().unwrap();
+            let messages: Vec<_> = found.about(id).map(|e| e.parameters.messages[0].clone()).collect();
+            (messages, found.refused(id).count())
+        };
+        assert_eq!(of("12d1:1f01"), (vec![b"USBC".to_vec()], 0));
+        assert_eq!(of("12d1:14fe"), (vec![], 1));
+        assert_eq!(of("19d2:2000"), (vec![b"USBD".to_vec()], 1));
+        assert_eq!(of("19d2:0fff"), (vec![], 1));
+        let whose: Vec<&str> = unread.iter().map(|(_, why)| why.split(':').nth(1).unwrap()).collect();
+        assert_eq!(whose, ["155", "zzzz"], "{unread:?}");
+        // What is no such table stays unread as a whole.
+        for other in ["{\"devices\": 5}", "{", "[]", "{\"devices\": {\"x\": 5}}"] {
+            assert!(one_by_one(other.as_bytes(), "x", &mut Vec::new()).is_none(), "{other}");
+        }
+    }
 }
