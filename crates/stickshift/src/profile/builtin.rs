@@ -29,6 +29,7 @@ pub fn all() -> impl Iterator<Item = Entry> {
 }
 
 /// The built-in entries for such ids; the others are not decoded.
+#[cfg(feature = "pasted")]
 pub(super) fn of(is_one: fn(UsbId) -> bool) -> impl Iterator<Item = Entry> {
     records().filter(move |r| is_one(id_of(r))).map(decode)
 }

@@ -195,6 +195,18 @@ impl Catalogue {
     }
 }
 
+#[cfg(feature = "pasted")]
+impl Catalogue {
+    /// Whether an entry of what is no modem leads to these ids, or one that somebody added: few do, and the others need not be decoded for it.
+    fn is_led_to_by_others(&self, id: UsbId) -> bool {
+        let further = |from: UsbId| builtin::further_targets(from).any(|to| to == id);
+        let leads = |e: Entry| e.targets().contains(&id) || e.key.id().is_some_and(further);
+        let mut overlaid = self.layers.iter().flat_map(|l| &l.entries);
+        overlaid.any(|(_, e)| e.targets().contains(&id))
+            || builtin::of(|from| purpose::no_modem(from).is_some()).any(leads)
+    }
+}
+
 impl KnownIds for Catalogue {
     fn switching(&self, id: UsbId) -> Option<Switching> {
         self.candidates(id).iter().map(|candidate| candidate.entry.parameters.switching()).max()
@@ -212,13 +224,8 @@ impl KnownIds for Catalogue {
         if self.knows(id) {
             return purpose::no_modem(id);
         }
-        // Few entries are of what is no modem: where none of them leads here, the others need not be decoded.
-        let leads = |e: &Entry| {
-            e.targets().contains(&id)
-                || e.key.id().is_some_and(|from| builtin::further_targets(from).any(|to| to == id))
-        };
-        let overlaid = self.layers.iter().flat_map(|l| &l.entries).any(|(_, e)| e.targets().contains(&id));
-        if !overlaid && !builtin::of(|from| purpose::no_modem(from).is_some()).any(|e| leads(&e)) {
+        #[cfg(feature = "pasted")]
+        if !self.is_led_to_by_others(id) {
             return None;
         }
         let mut before = self.leading_to(id).into_iter().map(|candidate| candidate.entry.key.id());
