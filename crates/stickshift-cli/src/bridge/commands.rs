@@ -33,6 +33,11 @@ pub(super) struct Order {
 /// Texts that are longer are no command.
 const LONGEST: usize = 16 << 10;
 
+/// It cannot be told of: its id is not read.
+pub(super) fn is_too_long(payload: &[u8]) -> bool {
+    payload.len() > LONGEST
+}
+
 /// Reads the payload of a command.
 ///
 /// # Errors
@@ -43,7 +48,7 @@ pub(super) fn read(
     allowed: &[Allowed],
 ) -> Result<Order, (Option<String>, String)> {
     let bad = |id: Option<&str>, what: &str| Err((id.map(str::to_owned), what.to_owned()));
-    if payload.len() > LONGEST {
+    if is_too_long(payload) {
         return bad(None, "the command is too long");
     }
     let command = match unique::read(payload) {
@@ -162,9 +167,14 @@ pub(super) fn not_begun() -> Value {
     })
 }
 
+/// Whether a command changes nothing and sends nothing: it may be asked again.
+pub(super) fn only_reads(name: &str) -> bool {
+    name == word(Allowed::Signal)
+}
+
 /// The line of a command whose bridge was killed before it had ended.
 pub(super) fn cut_off(name: &str) -> Value {
-    let (verdict, recover, exit) = match name == word(Allowed::Signal) {
+    let (verdict, recover, exit) = match only_reads(name) {
         true => ("untouched", "the stick was only read", 6),
         false => ("unknown", "nobody knows whether it was done, or begun at all", 7),
     };

@@ -7,10 +7,11 @@ mod encrypted;
 mod look;
 mod outbox;
 pub(crate) mod topics;
+mod way;
 mod words;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -33,6 +34,7 @@ use encrypted::Tunnel;
 use look::{Runner, Seen};
 use outbox::{Begun, Entry, Outbox};
 use topics::Topics;
+use way::{GivenUp, LEFT, Left, OnItsWay};
 use words::{REFUSES, failure, is_end, is_too_large, refused};
 
 /// Publications on their way at the same time.
@@ -41,15 +43,16 @@ const WINDOW: usize = 64;
 const REQUESTS: usize = 256;
 /// Between two tries to connect: the first, and the longest.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
-/// How long the broker may take to be told that this is the end.
+/// How long the broker may take to be told that this is the end; and for how long nothing comes from one that sent everything.
 const FAREWELL: Duration = Duration::from_secs(3);
+const SILENT: Duration = Duration::from_millis(500);
+/// Commands that wait for room in the outbox.
+const HELD: usize = 1_000;
 /// How long is waited for the broker before the sticks are listened to.
 const TURN: Duration = Duration::from_millis(50);
 /// How long is waited for a connection: the client gives up after 5 s by itself. What is waited for less long begins anew each time.
 const CONNECT: Duration = Duration::from_secs(6);
 
-/// A connection that held so long was a good one: what ends it is told, and the next try comes soon.
-const STEADY: Duration = Duration::from_secs(120);
 /// Packets that are taken are never longer. One that is ends its connection.
 const TAKEN: usize = 1 << 20;
 /// Packets that are sent are never longer.
@@ -147,48 +150,6 @@ struct Bridge<'a> {
     worst: Outcome,
 }
 
-/// Topics that are not subscribed to any more: what is retained there is too large, and ended each connection.
-#[derive(Default)]
-struct GivenUp {
-    states: bool,
-    commands: bool,
-}
-
-/// What is on its way over one connection. A new connection begins anew: what was not acknowledged is sent again, with the same id.
-#[derive(Default)]
-struct OnItsWay {
-    connected: bool,
-    /// Since when.
-    since: Option<Instant>,
-    /// Topics whose subscription the client took and did not send yet, in order; and those that were sent, by packet.
-    subscribed: VecDeque<String>,
-    subscriptions: BTreeMap<u16, String>,
-    /// What the client took and did not send yet, in order: the id of an entry, none for what is retained.
-    requested: VecDeque<Option<String>>,
-    /// What was sent, by packet.
-    packets: BTreeMap<u16, Option<String>>,
-    /// Entries among both.
-    entries: Vec<String>,
-    /// What the broker was given to retain.
-    retained: BTreeMap<String, String>,
-}
-
-impl OnItsWay {
-    fn is_steady(&self) -> bool {
-        self.since.is_some_and(|since| since.elapsed() >= STEADY)
-    }
-
-    fn subscribe(&mut self, client: &Client, topic: String) {
-        if client.try_subscribe(&topic, QoS::AtLeastOnce).is_ok() {
-            self.subscribed.push_back(topic);
-        }
-    }
-
-    fn count(&self) -> usize {
-        self.requested.len() + self.packets.len()
-    }
-}
-
 impl Bridge<'_> {
     fn run(&mut self) -> Result<()> {
         let mut again = AGAIN.0;
@@ -201,7 +162,7 @@ impl Bridge<'_> {
                     let why = self.serve(&client, &mut connection, tunnel.as_ref(), &mut way)?;
                     if self.context.cancel.is_cancelled() {
                         if way.connected {
-                            farewell(&client, &mut connection, &self.topics.status());
+                            self.farewell(&client, &mut connection, &mut way)?;
                         }
                         return Ok(());
                     }
@@ -249,6 +210,7 @@ impl Bridge<'_> {
         };
         options.set_keep_alive(Duration::from_secs(20));
         options.set_clean_session(true);
+        options.set_manual_acks(true);
         options.set_inflight(WINDOW as u16 + 1);
         options.set_max_packet_size(TAKEN, SENT);
         options.set_last_will(LastWill::new(self.topics.status(), "offline", QoS::AtLeastOnce, true));
@@ -272,11 +234,13 @@ impl Bridge<'_> {
                 return Ok(String::new());
             }
             if way.connected {
+                self.subscribe(client, way);
+                self.take(way)?;
                 self.send(client, way);
             }
             match connection.recv_timeout(if way.connected { TURN } else { CONNECT }) {
                 Ok(Ok(event)) => {
-                    if let Some(why) = self.event(client, way, event)? {
+                    if let Some(why) = self.event(way, event)? {
                         return Ok(why);
                     }
                 }
@@ -285,7 +249,7 @@ impl Bridge<'_> {
                     // The client sees no more than that its end of the tunnel was closed.
                     let behind = || tunnel.filter(|_| is_end(&error)).and_then(Tunnel::failure);
                     let error = behind().map_or(error, ConnectionError::Io);
-                    if is_too_large(&error) {
+                    if is_too_large(&error) && way.connected {
                         self.gives_up(way);
                     }
                     let hint = || self.hints_at_tls(&error).filter(|_| !way.connected);
@@ -300,23 +264,42 @@ impl Bridge<'_> {
         }
     }
 
-    /// What is retained comes again with each subscription: after a packet that is too large the topics are left, least needed first.
+    fn subscribe(&self, client: &Client, way: &mut OnItsWay) {
+        if self.given_up.states.is_over() {
+            way.subscribe(client, self.topics.states());
+        }
+        if !self.settings.allowed.is_empty() && self.given_up.commands.is_over() {
+            way.subscribe(client, self.topics.commands());
+        }
+    }
+
+    /// What is retained comes again with each subscription: after a packet that is too large the topics are left for a while, least needed first.
+    /// The client does not tell which of them it came by.
     fn gives_up(&mut self, way: &OnItsWay) {
-        let what = match &mut self.given_up {
-            given_up if !given_up.states => {
-                given_up.states = true;
-                "sticks that left while no bridge ran are not told any more"
-            }
+        let left = Left::now();
+        let (states, commands) = (self.topics.states(), self.topics.commands());
+        let (topics, what) = match way.asked.contains(&states) {
+            true if way.asked.contains(&commands) => (format!("{states} or {commands}"), states.clone()),
+            true => (states.clone(), states.clone()),
             // A command that was not retained comes once.
-            given_up if !given_up.commands && !self.settings.allowed.is_empty() && !way.is_steady() => {
-                given_up.commands = true;
-                "no command is taken any more until the bridge is started anew"
-            }
-            _ => return,
+            false if way.asked.contains(&commands) && !way.is_steady() => (commands.clone(), commands),
+            false => return,
         };
-        let root = self.topics.states();
-        let root = root.strip_suffix("/+/state").unwrap_or(&root);
-        let what = format!("a message below {root} is larger than {} KiB: {what}; remove it", TAKEN >> 10);
+        let then = match what == states {
+            true => {
+                self.given_up.states = left;
+                "sticks that left while no bridge ran are not told"
+            }
+            false => {
+                self.given_up.commands = left;
+                "no command is taken"
+            }
+        };
+        let minutes = LEFT.as_secs() / 60;
+        let what = format!(
+            "a message to {topics} is larger than {} KiB and ended the connection: for {minutes} minutes {what} is left, and {then}; one that is retained there comes again until it is removed",
+            TAKEN >> 10
+        );
         self.context.output.warn("message-too-large", what);
     }
 
@@ -330,7 +313,7 @@ impl Bridge<'_> {
     }
 
     /// Why the connection is of no use.
-    fn event(&mut self, client: &Client, way: &mut OnItsWay, event: Event) -> Result<Option<String>> {
+    fn event(&mut self, way: &mut OnItsWay, event: Event) -> Result<Option<String>> {
         match event {
             Event::Incoming(Incoming::ConnAck(answer)) => {
                 if answer.code != ConnectReturnCode::Success {
@@ -342,12 +325,6 @@ impl Bridge<'_> {
                     code: "broker-connected",
                     text: format!("connected to {}:{}", self.settings.host, self.settings.port),
                 });
-                if !self.given_up.states {
-                    way.subscribe(client, self.topics.states());
-                }
-                if !self.settings.allowed.is_empty() && !self.given_up.commands {
-                    way.subscribe(client, self.topics.commands());
-                }
                 self.retained.insert(self.topics.status(), "online".to_owned());
             }
             Event::Outgoing(Outgoing::Subscribe(packet)) => {
@@ -381,17 +358,47 @@ impl Bridge<'_> {
                 }
             }
             // A command that is retained is old: it would be run at each start.
-            Event::Incoming(Incoming::Publish(publish)) => match publish.retain {
-                true => self.known_before(&publish.topic, &publish.payload),
-                false => self.command(&publish.topic, &publish.payload)?,
-            },
+            Event::Incoming(Incoming::Publish(publish)) if publish.retain => {
+                self.known_before(&publish.topic, &publish.payload);
+                way.is_kept(publish);
+            }
+            Event::Incoming(Incoming::Publish(publish)) if way.came.len() < HELD => {
+                way.came.push_back(publish);
+            }
+            Event::Incoming(Incoming::Publish(_)) => {
+                let what =
+                    format!("more than {HELD} commands wait: one is neither acknowledged nor carried out");
+                self.context.output.warn("outbox-full", what);
+            }
             _ => {}
         }
         Ok(None)
     }
 
+    /// Takes the commands that came, where there is room for what becomes of them. Acknowledged is what is on the disk.
+    fn take(&mut self, way: &mut OnItsWay) -> Result<()> {
+        while let Some(publish) = way.came.pop_front() {
+            // At the end each is told that it was not begun.
+            let has_room = self.outbox.has_room() || self.context.cancel.is_cancelled();
+            if !has_room && !commands::is_too_long(&publish.payload) {
+                way.came.push_front(publish);
+                if !way.holds {
+                    way.holds = true;
+                    let what = "the outbox is full: commands wait, and are not acknowledged".to_owned();
+                    self.context.output.warn("outbox-full", what);
+                }
+                return Ok(());
+            }
+            self.command(&publish.topic, &publish.payload)?;
+            way.is_kept(publish);
+        }
+        way.holds = false;
+        Ok(())
+    }
+
     /// Gives the client what is to be sent, as much as may be on its way.
     fn send(&self, client: &Client, way: &mut OnItsWay) {
+        way.acknowledge(client);
         for (topic, payload) in &self.retained {
             if way.count() >= WINDOW {
                 return;
@@ -535,27 +542,38 @@ impl Bridge<'_> {
     }
 
     fn keep(&mut self, entry: Entry) -> Result<()> {
-        if !self.outbox.put(vec![entry])? {
-            self.context
-                .output
-                .warn("outbox-full", "the outbox is full: the end of a command is lost".to_owned());
+        self.outbox.keep(vec![entry])
+    }
+
+    /// Takes what the broker has sent already, and tells it that this is the end, as its last will would.
+    fn farewell(&mut self, client: &Client, connection: &mut Connection, way: &mut OnItsWay) -> Result<()> {
+        let until = Instant::now() + FAREWELL;
+        let mut silent_since = Instant::now();
+        let mut asked = !way.asked.contains(&self.topics.commands());
+        let mut took_all = asked;
+        let mut told = false;
+        while Instant::now() < until {
+            self.take(way)?;
+            way.acknowledge(client);
+            asked = asked || client.try_unsubscribe(self.topics.commands()).is_ok();
+            if took_all && !told && way.kept.is_empty() {
+                told = client.try_publish(self.topics.status(), QoS::AtLeastOnce, true, "offline").is_ok()
+                    && client.try_disconnect().is_ok();
+            }
+            match connection.recv_timeout(TURN) {
+                Ok(Ok(Event::Outgoing(Outgoing::Disconnect)) | Err(_)) => return Ok(()),
+                Err(rumqttc::RecvTimeoutError::Disconnected) => return Ok(()),
+                // What was sent before it has come.
+                Ok(Ok(Event::Incoming(Incoming::UnsubAck(_)))) => took_all = true,
+                Ok(Ok(event)) => {
+                    silent_since = Instant::now();
+                    self.event(way, event)?;
+                }
+                Err(rumqttc::RecvTimeoutError::Timeout) => {
+                    took_all = took_all || silent_since.elapsed() >= SILENT;
+                }
+            }
         }
         Ok(())
-    }
-}
-
-/// Tells the broker that this is the end, as its last will would.
-fn farewell(client: &Client, connection: &mut Connection, status: &str) {
-    let until = Instant::now() + FAREWELL;
-    if client.try_publish(status, QoS::AtLeastOnce, true, "offline").is_err()
-        || client.try_disconnect().is_err()
-    {
-        return;
-    }
-    while Instant::now() < until {
-        match connection.recv_timeout(TURN) {
-            Ok(Ok(Event::Outgoing(Outgoing::Disconnect))) | Ok(Err(_)) => return,
-            _ => {}
-        }
     }
 }

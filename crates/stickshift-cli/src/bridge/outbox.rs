@@ -11,14 +11,17 @@ use serde::{Deserialize, Serialize};
 use stickshift::atomic_file;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 
+use super::commands::only_reads;
 use crate::files;
 
 /// As many entries are kept. What does not fit stays on the stick, and is taken when there is room.
 const MOST: usize = 10_000;
 /// As many bytes are read from a file that was there.
 const LARGEST: u64 = 64 << 20;
-/// Commands that are remembered, so that none is carried out twice.
-const COMMANDS: usize = 1_000;
+/// Commands that are remembered, so that none is carried out twice: those that act, and those that only read. The many that read do not push
+/// out one that sent a message.
+const ACTS: usize = 50_000;
+const READS: usize = 1_000;
 /// The ids of the ends of commands begin with it: no stick holds them, and commands are remembered by their own ids.
 pub(super) const RESULT: &str = "result-";
 /// After so many lines that say nothing new, the file is written anew.
@@ -52,7 +55,33 @@ enum Line {
     Holds(String, Vec<String>),
     /// A command that was begun, and has a result.
     Command(String),
+    /// The same of one that only reads.
+    Read(String),
     Begun(Begun),
+}
+
+/// The ids that came last.
+struct Ids {
+    most: usize,
+    order: VecDeque<String>,
+    all: HashSet<String>,
+}
+
+impl Ids {
+    fn new(most: usize) -> Ids {
+        Ids { most, order: VecDeque::new(), all: HashSet::new() }
+    }
+
+    fn push(&mut self, id: String) {
+        if self.all.insert(id.clone()) {
+            self.order.push_back(id);
+        }
+        if self.order.len() > self.most
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.all.remove(&oldest);
+        }
+    }
 }
 
 pub(super) struct Outbox {
@@ -61,7 +90,8 @@ pub(super) struct Outbox {
     waiting: VecDeque<Entry>,
     /// Messages that were put, by the stick that holds them still.
     seen: BTreeMap<String, HashSet<String>>,
-    commands: VecDeque<String>,
+    acts: Ids,
+    reads: Ids,
     begun: Vec<Begun>,
     stale: usize,
     _lock: File,
@@ -122,7 +152,8 @@ impl Outbox {
             file,
             waiting: VecDeque::new(),
             seen: BTreeMap::new(),
-            commands: VecDeque::new(),
+            acts: Ids::new(ACTS),
+            reads: Ids::new(READS),
             begun: Vec::new(),
             stale: 0,
             _lock: lock,
@@ -149,14 +180,11 @@ impl Outbox {
             Line::Holds(place, ids) => {
                 self.seen.insert(place, ids.into_iter().collect());
             }
-            Line::Command(id) => {
-                self.commands.push_back(id);
-                while self.commands.len() > COMMANDS {
-                    self.commands.pop_front();
-                }
-            }
+            Line::Command(id) => self.acts.push(id),
+            Line::Read(id) => self.reads.push(id),
             Line::Begun(begun) => {
-                self.apply(Line::Command(begun.id.clone()));
+                let ids = if only_reads(&begun.name) { &mut self.reads } else { &mut self.acts };
+                ids.push(begun.id.clone());
                 self.begun.push(begun);
             }
         }
@@ -181,6 +209,15 @@ impl Outbox {
         self.seen.values().any(|seen| seen.contains(id))
     }
 
+    /// Whether there is room for one more: each command that runs will have an end, which has its place already.
+    pub(super) fn has_room(&self) -> bool {
+        self.has_room_for(1)
+    }
+
+    fn has_room_for(&self, entries: usize) -> bool {
+        self.waiting.len() + self.begun.len() + entries <= MOST
+    }
+
     /// Keeps messages until the broker has them. `false` when there is no room: they are to be put again later.
     ///
     /// # Errors
@@ -189,13 +226,22 @@ impl Outbox {
         if entries.is_empty() {
             return Ok(true);
         }
-        if self.waiting.len() + entries.len() > MOST {
+        if !self.has_room_for(entries.len()) {
             return Ok(false);
         }
+        self.keep(entries)?;
+        Ok(true)
+    }
+
+    /// Keeps the ends of commands, for which there is always room.
+    ///
+    /// # Errors
+    /// `FileUnwritable`.
+    pub(super) fn keep(&mut self, entries: Vec<Entry>) -> Result<()> {
         let lines: Vec<Line> = entries.into_iter().map(Line::Put).collect();
         self.write(&lines, true)?;
         lines.into_iter().for_each(|line| self.apply(line));
-        Ok(true)
+        Ok(())
     }
 
     /// The stick at `place` holds these messages now: where that is the `whole`, others need not be remembered for it.
@@ -224,7 +270,7 @@ impl Outbox {
     /// # Errors
     /// `FileUnwritable`.
     pub(super) fn command(&mut self, begun: Begun) -> Result<bool> {
-        if self.commands.contains(&begun.id) {
+        if self.acts.all.contains(&begun.id) || self.reads.all.contains(&begun.id) {
             return Ok(false);
         }
         let line = Line::Begun(begun);
@@ -268,12 +314,11 @@ impl Outbox {
         let holds =
             self.seen.iter().map(|(place, ids)| Line::Holds(place.clone(), ids.iter().cloned().collect()));
         let waiting = self.waiting.iter().cloned().map(Line::Put);
-        let line_of = |id: &String| match self.begun.iter().find(|begun| begun.id == *id) {
-            Some(begun) => Line::Begun(begun.clone()),
-            None => Line::Command(id.clone()),
-        };
-        let commands = self.commands.iter().map(line_of);
-        for line in waiting.chain(holds).chain(commands) {
+        let over = |id: &&String| self.begun.iter().all(|begun| begun.id != **id);
+        let acts = self.acts.order.iter().filter(over).cloned().map(Line::Command);
+        let reads = self.reads.order.iter().filter(over).cloned().map(Line::Read);
+        let begun = self.begun.iter().cloned().map(Line::Begun);
+        for line in waiting.chain(holds).chain(acts).chain(reads).chain(begun) {
             serde_json::to_writer(&mut bytes, &line).unwrap_or_default();
             bytes.push(b'\n');
         }
@@ -393,6 +438,58 @@ mod tests {
                 assert!(!outbox.command(begun(id)).unwrap(), "{id} is not run again");
             }
         }
+    }
+
+    #[test]
+    fn commands_that_read_push_out_none_that_acts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("outbox");
+        let many = |name: &str, count: usize| {
+            let line = |number| Line::Begun(Begun { id: format!("{name}{number}"), ..begun("") });
+            let mut text = Vec::new();
+            for number in 0..count {
+                let Line::Begun(mut begun) = line(number) else { unreachable!() };
+                begun.name = name.to_owned();
+                serde_json::to_writer(&mut text, &Line::Begun(begun)).unwrap();
+                let end = Line::Put(entry(&format!("{RESULT}{name}{number}")));
+                let sent = Line::Sent(format!("{RESULT}{name}{number}"));
+                for line in [end, sent] {
+                    text.push(b'\n');
+                    serde_json::to_writer(&mut text, &line).unwrap();
+                }
+                text.push(b'\n');
+            }
+            text
+        };
+        let mut text = many("sms-send", 3_000);
+        text.extend(many("signal", READS + 1));
+        std::fs::write(&path, text).unwrap();
+        // As it was read, and as it was written anew.
+        for _ in 0..2 {
+            let mut outbox = Outbox::open(&path).unwrap();
+            assert!(!outbox.command(begun("sms-send0")).unwrap(), "the message is not sent again");
+            assert!(!outbox.command(Begun { name: "signal".into(), ..begun("sms-send1") }).unwrap());
+            assert!(!outbox.command(begun("signal1")).unwrap());
+            assert!(!outbox.reads.all.contains("signal0") && outbox.reads.order.len() == READS);
+        }
+        let mut ids = Ids::new(2);
+        ["a", "b", "a", "c"].map(|id| ids.push(id.to_owned()));
+        assert_eq!(ids.order, ["b", "c"]);
+        assert_eq!(ids.all.len(), 2);
+    }
+
+    #[test]
+    fn the_end_of_a_command_that_runs_has_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut outbox = Outbox::open(&folder.path().join("outbox")).unwrap();
+        assert!(outbox.command(begun("c1")).unwrap());
+        let many = (1..MOST).map(|number| entry(&number.to_string())).collect();
+        assert!(outbox.put(many).unwrap());
+        assert!(!outbox.has_room() && !outbox.put(vec![entry("one more")]).unwrap());
+        outbox.keep(vec![entry("result-c1")]).unwrap();
+        assert_eq!(outbox.waiting().count(), MOST);
+        outbox.sent("1").unwrap();
+        assert!(outbox.has_room());
     }
 
     #[test]

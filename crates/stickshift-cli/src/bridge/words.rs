@@ -61,6 +61,7 @@ pub(super) fn failure(error: &ConnectionError) -> String {
             "it does not answer any more".to_owned()
         }
         ConnectionError::MqttState(StateError::ConnectionAborted) => "it closed the connection".to_owned(),
+        error if is_too_large(error) => "what it sends is larger than any packet that is taken".to_owned(),
         ConnectionError::MqttState(StateError::Deserialization(why)) => {
             format!("what it sends is no MQTT 3.1.1: {why}")
         }

@@ -12,7 +12,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use brokers::{
@@ -178,12 +178,17 @@ fn subscriptions(listener: &TcpListener, count: usize) -> (TcpStream, Vec<(Strin
 
 /// The next packet: its kind and what follows its length.
 fn packet(stream: &mut TcpStream) -> (u8, Vec<u8>) {
+    next_packet(stream).unwrap()
+}
+
+/// The same where the bridge may have been killed.
+fn next_packet(stream: &mut TcpStream) -> std::io::Result<(u8, Vec<u8>)> {
     let mut byte = [0];
-    stream.read_exact(&mut byte).unwrap();
+    stream.read_exact(&mut byte)?;
     let kind = byte[0] >> 4;
     let (mut length, mut shift) = (0, 0);
     loop {
-        stream.read_exact(&mut byte).unwrap();
+        stream.read_exact(&mut byte)?;
         length |= usize::from(byte[0] & 0x7f) << shift;
         shift += 7;
         if byte[0] & 0x80 == 0 {
@@ -191,8 +196,8 @@ fn packet(stream: &mut TcpStream) -> (u8, Vec<u8>) {
         }
     }
     let mut body = vec![0; length];
-    stream.read_exact(&mut body).unwrap();
-    (kind, body)
+    stream.read_exact(&mut body)?;
+    Ok((kind, body))
 }
 
 fn warnings(child: &mut std::process::Child) -> std::sync::mpsc::Receiver<String> {
@@ -235,4 +240,95 @@ fn a_message_that_is_too_large_and_a_refused_subscription_do_not_stop_the_bridge
     until("subscription-refused");
     stream.write_all(&head).unwrap();
     until("message-too-large");
+}
+
+/// A broker's publication with QoS 1.
+fn publication(packet: u16, topic: &str, payload: &str) -> Vec<u8> {
+    let mut body = (topic.len() as u16).to_be_bytes().to_vec();
+    body.extend(topic.as_bytes());
+    body.extend(packet.to_be_bytes());
+    body.extend(payload.as_bytes());
+    // The length of each is between 128 and 16,383.
+    let mut out = vec![0x32, (body.len() % 128) as u8 | 0x80, (body.len() / 128) as u8];
+    out.extend(body);
+    out
+}
+
+fn sms(id: &str) -> String {
+    format!(
+        r#"{{"id":"{id}","do":"sms-send","to":"+12345678901","text":"a text that makes it long enough"}}"#
+    )
+}
+
+/// Every command that is acknowledged has its end in the outbox, or is known to have begun.
+#[test]
+fn no_command_that_was_acknowledged_is_lost() {
+    const BURST: u16 = 200;
+    for (signal, all) in [(Signal::TERM, true), (Signal::KILL, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut bridge = bridge(folder.path(), listener.local_addr().unwrap().port());
+        let (mut stream, _) = subscriptions(&listener, 2);
+        let burst =
+            (1..=BURST).map(|n| publication(n, "stickshift/rack/1-1/command", &sms(&format!("k{n}."))));
+        stream.write_all(&burst.collect::<Vec<_>>().concat()).unwrap();
+        kill_process(Pid::from_child(&bridge.0), signal).unwrap();
+        let mut acknowledged = BTreeSet::new();
+        while let Ok((kind, body)) = next_packet(&mut stream) {
+            match kind {
+                4 => drop(acknowledged.insert(u16::from_be_bytes([body[0], body[1]]))),
+                10 => stream.write_all(&[0xb0, 2, body[0], body[1]]).unwrap(),
+                _ => {}
+            }
+        }
+        let _ = bridge.0.wait();
+        let outbox = std::fs::read_to_string(folder.path().join("state/virtual/mqtt-rack.outbox")).unwrap();
+        let lost = |n: &&u16| {
+            let (end, begun) = (format!("\"result-k{n}.\""), format!("\"id\":\"k{n}.\""));
+            !outbox.contains(&end) && !outbox.contains(&begun)
+        };
+        let lost: Vec<&u16> = acknowledged.iter().filter(lost).collect();
+        assert!(lost.is_empty(), "{signal:?}: {lost:?}");
+        if all {
+            assert_eq!(acknowledged.len(), usize::from(BURST), "what came before the end is answered");
+            let told = outbox.matches("not begun: the bridge ended").count();
+            assert!(told > 0 && outbox.matches("\"result-k").count() >= usize::from(BURST), "{told}");
+        }
+    }
+}
+
+#[test]
+fn a_command_waits_for_room_in_the_outbox() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("outbox");
+    let full =
+        (0..10_000).map(|n| format!("{{\"put\":{{\"id\":\"m{n}\",\"topic\":\"t\",\"payload\":\"\"}}}}\n"));
+    std::fs::write(&file, full.collect::<String>()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let broker = format!("127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let mut bridge = bridge_command(folder.path(), &broker, "rack");
+    let bridge = bridge.arg("--json").arg("--outbox").arg(&file).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut bridge = Running(bridge.spawn().unwrap());
+    let said = warnings(&mut bridge.0);
+    let (mut stream, _) = subscriptions(&listener, 2);
+    stream.write_all(&publication(7, "stickshift/rack/1-1/command", &sms("c1"))).unwrap();
+    while !said.recv_timeout(PATIENCE).expect("it says that commands wait").contains("commands wait") {}
+    assert!(!std::fs::read_to_string(&file).unwrap().contains("c1"), "it was not begun");
+    // Each packet that the bridge sent is acknowledged from here on; the first one of them that it sends itself is the command's.
+    let mut is_acknowledged = false;
+    loop {
+        let (kind, body) = packet(&mut stream);
+        let topic = usize::from(u16::from_be_bytes([body[0], body[1]]));
+        match kind {
+            3 => stream.write_all(&[0x40, 2, body[2 + topic], body[3 + topic]]).unwrap(),
+            4 => is_acknowledged = body == [0, 7],
+            _ => {}
+        }
+        if kind == 3 && body[2..2 + topic].ends_with(b"/1-1/result") {
+            let payload: Value = serde_json::from_slice(&body[4 + topic..]).unwrap();
+            assert_eq!((&payload["id"], &payload["line"]["verdict"]), (&"c1".into(), &"done".into()));
+            assert!(is_acknowledged);
+            return;
+        }
+    }
 }
