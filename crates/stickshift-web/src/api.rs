@@ -224,12 +224,15 @@ async fn look(State(app): Shared, Extension(Given(query)): Sent) -> Response {
     match commands::read(&words, &app.uploads) {
         Ok(line) if line.reads => follow(&app, line, Secrets::new()).await,
         Ok(_) => line(&refusal("read-only", "whoever may only look may not ask for this", "", 5)),
-        Err(what) => line(&not_run(&what)),
+        Err(what) => line(&not_run(&words, &what)),
     }
 }
 
 /// A command line that is not run for another computer.
-fn not_run(what: &str) -> Value {
+fn not_run(words: &[String], what: &str) -> Value {
+    if commands::misplaced(words).is_some() {
+        return refusal("usage", what, "", 2);
+    }
     let help = "run it on the computer of the stick itself, over ssh for example; docs/racks.md says what is run for others";
     let mut refused = refusal("usage", what, help, 2);
     refused["cause"] =
@@ -242,7 +245,7 @@ async fn command(State(app): Shared, Extension(Given(fields)): Sent) -> Response
     let words: Vec<String> = fields.all("words").map(str::to_owned).collect();
     match commands::read(&words, &app.uploads) {
         Ok(line) => follow(&app, line, commands::secrets(&fields)).await,
-        Err(what) => line(&not_run(&what)),
+        Err(what) => line(&not_run(&words, &what)),
     }
 }
 

@@ -301,6 +301,17 @@ fn path_of(id: &str, uploads: &Uploads) -> Result<String, String> {
     Ok(path.to_owned())
 }
 
+/// What is wrong with a command line whose words stand right behind the verb.
+pub(crate) fn misplaced(words: &[String]) -> Option<String> {
+    let begins = |command: &&Command| {
+        let verb: Vec<&str> = command.verb.split(' ').collect();
+        words.len() > verb.len() && words.iter().zip(&verb).all(|(word, verb)| word == verb)
+    };
+    let verb = COMMANDS.iter().find(begins)?.verb;
+    let word = &words[verb.split(' ').count()];
+    (!word.starts_with('-')).then(|| format!("{word:?} stands right behind `{verb}`: the stick and other words stand behind `--`, or the stick in --stick=PLACE"))
+}
+
 /// Checks a command line: verb, options as `--name` or `--name=value`, then the other words after `--`.
 ///
 /// # Errors
@@ -310,7 +321,8 @@ pub(crate) fn read(words: &[String], uploads: &Uploads) -> Result<Line, String> 
         words.iter().map(String::as_str).take_while(|word| !word.starts_with('-')).collect();
     let name = verb.join(" ");
     let command = COMMANDS.iter().find(|command| command.verb == name);
-    let command = command.ok_or_else(|| format!("`{name}` is not run for another computer"))?;
+    let not_run = || format!("`{name}` is not run for another computer");
+    let command = command.ok_or_else(|| misplaced(words).unwrap_or_else(not_run))?;
     let mut line: Vec<String> = verb.iter().map(|word| (*word).to_owned()).collect();
     let mut stick = None;
     let mut rest = words[verb.len()..].iter();
@@ -403,6 +415,16 @@ mod tests {
 
     fn words(text: &str) -> Vec<String> {
         text.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_stick_right_behind_the_verb_is_shown_its_place() {
+        let uploads = Uploads::new().unwrap();
+        let what = read(&words("pin enter 1-2"), &uploads).unwrap_err();
+        assert!(what.contains("behind `--`") && what.contains("--stick=PLACE"), "{what}");
+        assert!(
+            misplaced(&words("pin enter -- 1-2")).is_none() && misplaced(&words("bridge mqtt")).is_none()
+        );
     }
 
     #[test]

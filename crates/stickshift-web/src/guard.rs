@@ -206,7 +206,7 @@ async fn with_token(app: &App, request: Request, caller: &Caller, path: &str) ->
     let language = caller.language;
     let is_right = |token: &str| caller.token.is_empty() || is_same(token, &caller.token);
     let missing = || {
-        let what = "the token of the session is missing: load the page again";
+        let what = "the token of the session is missing, or is that of another one: load the page again";
         boxed(refused(app, path, StatusCode::FORBIDDEN, "wrong-token", what, language))
     };
     let header = text(headers, HeaderName::from_static(TOKEN)).to_owned();
@@ -249,7 +249,8 @@ pub(crate) fn refused(
     what: &str,
     language: Language,
 ) -> Response {
-    refused_by(app, path, status, &refusal(kind, what, "", 5), language)
+    let exit = if kind == "wrong-method" { 2 } else { 5 };
+    refused_by(app, path, status, &refusal(kind, what, "", exit), language)
 }
 
 fn refused_by(app: &App, path: &str, status: StatusCode, line: &Value, language: Language) -> Response {

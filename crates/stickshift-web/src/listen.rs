@@ -25,6 +25,8 @@ use crate::tls::Tls;
 
 /// Connections at the same time.
 const CONNECTIONS: usize = 512;
+/// How long the server waits at its end for those who read the end of a command.
+const FAREWELL: Duration = Duration::from_secs(5);
 /// How long a connection that is being closed may take before the next one is closed too.
 const CLOSING: Duration = Duration::from_millis(50);
 /// A head has to be there by then, on a connection that is kept open too.
@@ -161,10 +163,11 @@ impl Listening {
         self.listeners.iter().filter_map(address).collect()
     }
 
-    /// Serves connections until `cancel`.
-    pub(crate) async fn run(self, router: Router, cancel: &Cancel) {
+    /// Serves connections until `cancel`. Those that are open then stay so.
+    pub(crate) async fn run(self, router: Router, cancel: &Cancel) -> Arc<Slots> {
         let slots = Slots::new(CONNECTIONS);
         self.run_in(router, cancel, &slots).await;
+        slots
     }
 
     async fn run_in(self, router: Router, cancel: &Cancel, slots: &Arc<Slots>) {
@@ -221,7 +224,7 @@ impl Listening {
 
 /// The connections that are open, up to a limit. Clients that connect and send nothing keep no others out: at the limit the oldest connection without a
 /// request is closed, then the oldest one as soon as no response is on its way.
-struct Slots {
+pub(crate) struct Slots {
     free: Arc<Semaphore>,
     open: Mutex<VecDeque<Arc<State>>>,
 }
@@ -230,6 +233,8 @@ struct Slots {
 #[derive(Default)]
 struct State {
     has_request: AtomicBool,
+    /// It follows a command, whose last line it is owed.
+    follows: AtomicBool,
     close: Notify,
 }
 
@@ -261,6 +266,22 @@ impl Slots {
             }
         }
         Arc::clone(&self.free).acquire_owned().await.ok()
+    }
+
+    /// Closes what is open behind the answers that are owed, and waits for whoever follows a command to have its end.
+    pub(crate) async fn farewell(&self) {
+        let open: Vec<Arc<State>> =
+            self.open.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
+        open.iter().for_each(|state| state.close.notify_one());
+        drop(open);
+        let is_owed = || {
+            let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            open.iter().any(|state| state.follows.load(Ordering::Relaxed))
+        };
+        let until = tokio::time::Instant::now() + FAREWELL;
+        while is_owed() && tokio::time::Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     fn next_to_close(&self, told: &[Arc<State>]) -> Option<Arc<State>> {
@@ -302,6 +323,9 @@ async fn serve(
     let state = Arc::clone(&open.state);
     let service = tower::service_fn(move |mut request: hyper::Request<Incoming>| {
         state.has_request.store(true, Ordering::Relaxed);
+        if request.uri().path() == "/api/commands" {
+            state.follows.store(true, Ordering::Relaxed);
+        }
         request.extensions_mut().insert(peer);
         router.clone().oneshot(request)
     });

@@ -202,8 +202,9 @@ impl Server {
         self.runtime.block_on(async {
             let watching = sampling::watch(Arc::clone(&self.app), cancel.clone());
             services::start(&self.app);
-            self.listening.run(router, cancel).await;
+            let open = self.listening.run(router, cancel).await;
             self.app.jobs.stop_all(tell).await;
+            open.farewell().await;
             watching.abort();
         });
         // A command that reads may wait for a stick still.

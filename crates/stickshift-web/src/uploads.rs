@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use fs4::fs_std::FileExt;
 use serde_json::{Value, json};
 
 use crate::access::secret;
@@ -14,6 +15,43 @@ const KEPT: usize = 32;
 
 /// How the folder is called, before what nobody guesses.
 const FOLDER: &str = "stickshift-web-";
+
+/// A file in it, which its server holds locked.
+const LOCK: &str = "lock";
+
+/// It has its name once it is locked: nobody takes the folder for an abandoned one before.
+fn lock(folder: &Path) -> io::Result<fs::File> {
+    let new = folder.join("lock.new");
+    let file = fs::File::create_new(&new)?;
+    if !FileExt::try_lock_exclusive(&file)? {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    fs::rename(new, folder.join(LOCK))?;
+    Ok(file)
+}
+
+/// Removes the folders of servers that were killed: those of the same user that nobody else may enter, and whose lock nobody holds.
+#[cfg(unix)]
+fn remove_abandoned(temporary: &Path, own: &Path) {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(user) = fs::symlink_metadata(own).map(|own| own.uid()) else { return };
+    for entry in fs::read_dir(temporary).into_iter().flatten().flatten() {
+        let folder = entry.path();
+        let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(FOLDER))
+            && fs::symlink_metadata(&folder)
+                .is_ok_and(|it| it.is_dir() && it.uid() == user && it.mode() & 0o077 == 0);
+        if !is_ours || folder == own {
+            continue;
+        }
+        let lock = folder.join(LOCK);
+        // No link and no pipe, which would wait for somebody.
+        let is_file = fs::symlink_metadata(&lock).is_ok_and(|lock| lock.is_file());
+        let Some(held) = is_file.then(|| fs::File::open(&lock).ok()).flatten() else { continue };
+        if FileExt::try_lock_exclusive(&held).is_ok_and(|got| got) {
+            let _ = fs::remove_dir_all(&folder);
+        }
+    }
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Upload {
@@ -34,17 +72,26 @@ impl Upload {
 pub(crate) struct Uploads {
     folder: PathBuf,
     kept: Mutex<Vec<Upload>>,
+    /// Held as long as the server runs.
+    _lock: fs::File,
 }
 
 impl Uploads {
     /// Makes the folder, which nobody else may read.
     pub(crate) fn new() -> io::Result<Uploads> {
-        let folder = std::env::temp_dir().join(format!("{FOLDER}{}", secret()));
+        Uploads::below(&std::env::temp_dir())
+    }
+
+    fn below(temporary: &Path) -> io::Result<Uploads> {
+        let folder = temporary.join(format!("{FOLDER}{}", secret()));
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut fs::DirBuilder::new(), 0o700).create(&folder)?;
         #[cfg(not(unix))]
         fs::create_dir(&folder)?;
-        Ok(Uploads { folder, kept: Mutex::default() })
+        let lock = lock(&folder)?;
+        #[cfg(unix)]
+        remove_abandoned(temporary, &folder);
+        Ok(Uploads { folder, kept: Mutex::default(), _lock: lock })
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Upload>> {
@@ -199,6 +246,34 @@ mod tests {
         let folder = uploads.folder.clone();
         drop(uploads);
         assert!(!folder.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_next_server_removes_what_a_killed_one_left() {
+        use std::os::unix::fs::{DirBuilderExt, symlink};
+        let temporary = std::env::temp_dir().join(format!("uploads-{}", secret()));
+        fs::create_dir(&temporary).unwrap();
+        let made = |name: &str, mode: u32, has_lock: bool| {
+            let folder = temporary.join(format!("{FOLDER}{name}"));
+            fs::DirBuilder::new().mode(mode).create(&folder).unwrap();
+            if has_lock {
+                fs::write(folder.join(LOCK), "").unwrap();
+            }
+            folder
+        };
+        let (killed, open, young) =
+            (made("0a", 0o700, true), made("0b", 0o755, true), made("0c", 0o700, false));
+        let elsewhere = temporary.join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        fs::write(elsewhere.join(LOCK), "").unwrap();
+        symlink(&elsewhere, temporary.join(format!("{FOLDER}0d"))).unwrap();
+        let first = Uploads::below(&temporary).unwrap();
+        let second = Uploads::below(&temporary).unwrap();
+        let there = [&killed, &open, &young, &elsewhere.join(LOCK), &first.folder, &second.folder];
+        assert_eq!(there.map(|path| path.exists()), [false, true, true, true, true, true]);
+        drop((first, second));
+        fs::remove_dir_all(&temporary).unwrap();
     }
 
     #[test]

@@ -170,12 +170,14 @@ fn an_address_says_which_methods_it_takes() {
         ("PUT /api/sticks/1-1/signal", "GET, HEAD"),
         ("DELETE /api/jobs/1", "GET, HEAD"),
         ("GET /api/jobs/1/cancel", "POST"),
+        ("TRACE /api/sticks/1-1/network", "GET, PUT, HEAD"),
         ("PATCH /api/sticks/1-1/network", "GET, PUT, HEAD"),
     ] {
         let answer = owner.send(first, b"");
         assert_eq!(answer.status, 405, "{first}: {}", answer.text);
         assert!(answer.text.contains(&format!("allow: {allow}\r\n")), "{first}: {}", answer.text);
-        assert_eq!(line(&answer.text)["kind"], "wrong-method", "{first}");
+        let line = line(&answer.text);
+        assert_eq!((&line["kind"], &line["exit"]), (&"wrong-method".into(), &2.into()), "{first}");
     }
     assert_eq!(owner.send("GET /api/nothing", b"").status, 404);
     assert_eq!(owner.send("HEAD /api/sticks/1-1/signal", b"").status, 200);

@@ -2,6 +2,7 @@
 
 mod server;
 
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +60,23 @@ fn whoever_stops_it_hears_what_became_of_each_job() {
             (2, "online up", Some("1-2"), Some("done")),
         ]
     );
+}
+
+#[test]
+fn whoever_follows_a_command_hears_its_end() {
+    let mut owner = Owner::of(start_with(options(), &Arc::new(Flashing)));
+    let body = r#"{"words":["flash","--","1-1"]}"#;
+    let answer = std::thread::scope(|scope| {
+        let mut stream = owner.follow(body);
+        let reading = scope.spawn(move || {
+            let mut text = String::new();
+            stream.read_to_string(&mut text).unwrap();
+            text
+        });
+        owner.server.stop();
+        reading.join().unwrap()
+    });
+    assert!(answer.contains("run the same command again with --resume"), "{answer}");
 }
 
 #[test]

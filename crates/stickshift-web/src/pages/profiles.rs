@@ -330,7 +330,8 @@ pub(super) async fn upload(State(app): Shared, Extension(caller): Who, request: 
                 return failed(&bad_field(&Bad { name: head.name, what }));
             }
             Ok(Ok(Some(_))) => {
-                let what = "the token of the session is missing: load the page again";
+                let what =
+                    "the token of the session is missing, or is that of another one: load the page again";
                 return failed(&refusal("wrong-token", what, "", 5));
             }
             Ok(Ok(None)) => return failed(&refusal("usage", "there is no file in the form", "", 2)),

@@ -305,4 +305,20 @@ impl Owner {
     pub fn send(&self, first: &str, body: &[u8]) -> Answer {
         self.server.send(first, &[&self.cookie, &self.token, JSON], body)
     }
+
+    /// Sends a command line, and reads until its job has begun.
+    pub fn follow(&self, body: &str) -> TcpStream {
+        let mut stream = self.server.connect();
+        let (cookie, token, length) = (&self.cookie, &self.token, body.len());
+        let head = format!("Host: {}\r\n{cookie}\r\n{token}\r\n{JSON}", self.server.address);
+        write!(stream, "POST /api/commands HTTP/1.0\r\n{head}\r\nContent-Length: {length}\r\n\r\n{body}")
+            .unwrap();
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"}\n") {
+            let mut byte = [0];
+            assert_eq!(stream.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&heard));
+            heard.extend(byte);
+        }
+        stream
+    }
 }
