@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use stickshift::event::Cancel;
 use stickshift_tls::rustls::pki_types::ServerName;
 use stickshift_tls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 
+use super::stopping::Patience;
 use crate::tls;
 
 /// How long a connection may take.
@@ -64,12 +66,18 @@ pub(super) struct Limit {
     time: Duration,
     until: Instant,
     cancel: Cancel,
+    patience: Option<Rc<Patience>>,
 }
 
 impl Limit {
     /// As long as an exchange may take, or until `cancel` is raised.
     pub(super) fn of(cancel: &Cancel) -> Limit {
-        Limit { time: EXCHANGE, until: Instant::now() + EXCHANGE, cancel: cancel.clone() }
+        Limit { time: EXCHANGE, until: Instant::now() + EXCHANGE, cancel: cancel.clone(), patience: None }
+    }
+
+    /// The same, which whoever asks twice ends.
+    pub(super) fn with(self, patience: Option<Rc<Patience>>) -> Limit {
+        Limit { patience, ..self }
     }
 
     /// A shorter one.
@@ -78,6 +86,7 @@ impl Limit {
     }
 
     fn check(&self) -> Result<()> {
+        self.patience.as_ref().map_or(Ok(()), |patience| patience.check())?;
         match (self.cancel.is_cancelled(), Instant::now() < self.until) {
             (true, _) => Err(stopped()),
             (false, true) => Ok(()),
@@ -181,6 +190,15 @@ impl Address {
         }
     }
 
+    /// As a person knows it.
+    fn name(&self) -> String {
+        match self {
+            Address::Tcp { .. } => self.authority(),
+            #[cfg(unix)]
+            Address::Unix(path) => path.display().to_string(),
+        }
+    }
+
     /// What pages of that server say where they come from.
     pub(super) fn origin(&self) -> String {
         let scheme = if matches!(self, Address::Tcp { tls: Some(_), .. }) { "https" } else { "http" };
@@ -252,8 +270,8 @@ impl Address {
         }
         head += &format!("Content-Length: {length}\r\n\r\n");
         let bad = |e: io::Error| match (e.kind(), self) {
-            (ErrorKind::ConnectionReset, Address::Tcp { tls: None, .. }) => mute(&self.authority(), false),
-            _ => broken(format!("{}: {}", self.authority(), said(&e)), e),
+            (ErrorKind::ConnectionReset, Address::Tcp { tls: None, .. }) => mute(&self.name(), false),
+            _ => broken(format!("{}: {}", self.name(), said(&e)), e),
         };
         put(&mut *stream, head.as_bytes(), &limit, bad)?;
         let mut body = body.take(length);
@@ -294,7 +312,7 @@ impl Address {
                 break head;
             }
             if answer.buffer.len() > HEAD {
-                let what = format!("{} does not answer as a web server does", self.authority());
+                let what = format!("{} does not answer as a web server does", self.name());
                 return Err(failed(what).because(io::Error::other("another program listens at this port")));
             }
             searched = answer.buffer.len().saturating_sub(3);
@@ -302,7 +320,7 @@ impl Address {
             if answer.more().map_err(bad)? == Some(0) {
                 // A Unix socket has nothing to encrypt.
                 let is_plain = matches!(self, Address::Tcp { tls: None, .. });
-                return Err(mute(&self.authority(), !is_plain));
+                return Err(mute(&self.name(), !is_plain));
             }
         };
         answer.status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
@@ -437,7 +455,7 @@ mod tests {
     fn an_answer_that_comes_byte_by_byte_has_an_end() {
         for head in ["HTTP/1.0 200 OK\r\nX: ", "HTTP/1.0 200 OK\r\n\r\n"] {
             let time = Duration::from_millis(300);
-            let limit = Limit { time, until: Instant::now() + time, cancel: Cancel::new() };
+            let limit = Limit { time, until: Instant::now() + time, cancel: Cancel::new(), patience: None };
             let error = document(&dripping(head), limit).unwrap_err();
             assert!(error.is(Kind::Io), "{head:?}: {error:?}");
             // Whoever wants to stop is heard as well.

@@ -4,6 +4,7 @@
 
 mod found;
 mod http;
+mod last;
 mod report;
 mod session;
 mod stopping;
@@ -24,7 +25,7 @@ use crate::way_in;
 use found::Known;
 use report::Report;
 use session::Session;
-use stopping::Stopping;
+use stopping::{Patience, Stopping};
 pub(crate) use words::Typed;
 
 /// Secrets that a command may want, taken from the environment; and the verbs that may.
@@ -198,7 +199,10 @@ fn one(context: &Context, typed: &Typed, name: &str, prefix: &str) -> Result<Val
         session.removes_files();
     }
     session.close();
-    outcome.map(|last| context.output.spoken_of(&last))
+    outcome.and_then(|last| {
+        last::check(&last, &typed.verb, reads, &short(name))?;
+        Ok(context.output.spoken_of(&last))
+    })
 }
 
 /// What the settings say of a name, or the address that it is. What is typed comes first.
@@ -242,11 +246,12 @@ fn run_and_follow(
     if context.cancel.is_cancelled() {
         return Err(http::stopped());
     }
+    let patience = Patience::new(context, name);
     if !reads {
-        session.sees_it_through();
+        session.sees_it_through(&patience);
     }
     let begun = session.command(&words, &secrets).map_err(|error| run.broke(error))?;
-    session.sees_it_through();
+    session.sees_it_through(&patience);
     let mut lines = match begun {
         Ok(lines) => lines,
         Err(refused) => {
@@ -266,6 +271,9 @@ fn run_and_follow(
                 session.hurries();
                 // Where that does not arrive, the command comes to its end.
                 let _ = session.ask("POST", &format!("/api/jobs/{}/cancel", known.job), "{}");
+            }
+            if !reads {
+                patience.check().map_err(|error| run.broke(error))?;
             }
             if let Some(error) = run.given_up(&stopping) {
                 return Err(error);

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::net::IpAddr;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
 use stickshift::event::Cancel;
 
 use super::http::{Address, Answer, Limit};
+use super::stopping::Patience;
 use crate::config::Host;
 use crate::context::Context;
 use crate::{files, tls, way_in};
@@ -27,6 +29,8 @@ pub(super) struct Session {
     pub(super) is_owner: bool,
     /// Ends a request before its answer.
     cancel: Cancel,
+    /// What a request is waited for with, where it may have begun something.
+    patience: Option<Rc<Patience>>,
     /// How long an exchange may take, where somebody wants to stop.
     hurry: Option<Duration>,
     /// Files that were sent, by their ids.
@@ -126,8 +130,16 @@ impl Session {
     pub(super) fn open(context: &Context, host: &Host) -> Result<Session> {
         let address = address(context, host)?;
         let (cookie, token, cancel) = (String::new(), String::new(), context.cancel.clone());
-        let mut session =
-            Session { address, cookie, token, is_owner: false, cancel, hurry: None, files: Vec::new() };
+        let mut session = Session {
+            address,
+            cookie,
+            token,
+            is_owner: false,
+            cancel,
+            patience: None,
+            hurry: None,
+            files: Vec::new(),
+        };
         if matches!(session.address, Address::Tcp { .. }) {
             session.enter(host)?;
         }
@@ -208,7 +220,7 @@ impl Session {
             all.push(("x-stickshift-token", &self.token));
         }
         all.extend(headers);
-        let limit = Limit::of(&self.cancel);
+        let limit = Limit::of(&self.cancel).with(self.patience.clone());
         let limit = match self.hurry {
             Some(time) => limit.within(time),
             None => limit,
@@ -217,8 +229,9 @@ impl Session {
     }
 
     /// From here on, requests wait for their answers whoever wants to stop: they are about a command that may have begun.
-    pub(super) fn sees_it_through(&mut self) {
+    pub(super) fn sees_it_through(&mut self, patience: &Rc<Patience>) {
         self.cancel = Cancel::new();
+        self.patience = Some(Rc::clone(patience));
     }
 
     /// Somebody wants to stop: what is still asked for is not waited for long.
@@ -328,7 +341,7 @@ impl Session {
 
     /// Leaves: nobody else can use it any more.
     pub(super) fn close(&mut self) {
-        self.sees_it_through();
+        self.cancel = Cancel::new();
         if !self.cookie.is_empty() {
             let form = format!("token={}", escaped(&self.token));
             let headers = [("Content-Type", "application/x-www-form-urlencoded")];

@@ -1,6 +1,16 @@
 //! How long a command that changes something is waited for, once somebody here wants to stop.
 
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
+
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::event::Cancel;
+use stickshift::link::Ledger;
+
+use crate::context::Context;
+use crate::output::Output;
 
 /// While it says nothing.
 const SILENT: Duration = Duration::from_secs(60);
@@ -35,6 +45,50 @@ impl Stopping {
         let is_long = |since: &Since| now > since.heard + SILENT || now > since.begun + AT_ALL;
         self.0.as_ref().is_some_and(is_long)
     }
+}
+
+/// Says once that somebody wants to stop, and gives up when he says so again.
+pub(super) struct Patience {
+    cancel: Cancel,
+    is_told: Cell<bool>,
+    tell: Box<dyn Fn()>,
+}
+
+impl Patience {
+    pub(super) fn new(context: &Context, name: &str) -> Rc<Patience> {
+        let what = format!(
+            "asked to stop: {name} is waited for until it says how the command ends, {} seconds while it says nothing; whoever asks again waits no longer",
+            SILENT.as_secs()
+        );
+        let global = context.global.clone();
+        let tell = Box::new(move || Output::new(&global, Ledger::new()).warn("stopping", what.clone()));
+        Rc::new(Patience { cancel: context.cancel.clone(), is_told: Cell::new(false), tell })
+    }
+
+    /// # Errors
+    /// `Io`, where he asked again: what was begun may go on.
+    pub(super) fn check(&self) -> Result<()> {
+        if !self.cancel.is_cancelled() {
+            return Ok(());
+        }
+        if !self.is_told.replace(true) {
+            (self.tell)();
+        }
+        match requests() {
+            0 | 1 => Ok(()),
+            _ => Err(Error::new(ErrorKind::Io, "it is not waited for any longer")
+                .because(io::Error::other("it was asked for twice"))
+                .with_verdict(Verdict::Unknown)),
+        }
+    }
+}
+
+/// How often somebody asked to stop.
+fn requests() -> u8 {
+    #[cfg(unix)]
+    return stickshift::host::stop_requests();
+    #[cfg(not(unix))]
+    1
 }
 
 #[cfg(test)]

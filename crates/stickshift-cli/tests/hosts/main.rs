@@ -372,6 +372,71 @@ fn a_last_line_that_contradicts_itself_is_no_good_end() {
     assert_eq!((code, &line["exit"]), (7, &7.into()), "{line}");
 }
 
+#[test]
+fn a_last_line_of_another_version_is_no_good_end() {
+    const SCHEMA: &str = "{\"event\":\"result\",\"schema\":2,\"verb\":\"sms send\",\"verdict\":\"done\",\"exit\":0,\"result\":{}}\n";
+    const VERB: &str = "{\"event\":\"result\",\"schema\":1,\"verb\":\"signal\",\"verdict\":\"untouched\",\"exit\":0,\"result\":{}}\n";
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("right"), "open sesame\n").unwrap();
+    for odd in [&[SCHEMA][..], &[VERB]] {
+        let there = Here { folder: folder.to_owned(), host: options(folder, &dying(odd)) };
+        let (code, line) = there.json(&["sms", "send", "+12345678901", "hello", "--stick", "1-1"]);
+        assert_eq!((code, &line["kind"], &line["verdict"]), (7, &"io".into(), &"unknown".into()), "{line}");
+        assert!(line["help"].as_str().unwrap().contains("same version"), "{line}");
+    }
+}
+
+/// A command that was sent, and about which nothing is heard: the first Ctrl-C is answered at once, and the second one ends it.
+#[test]
+fn whoever_asks_twice_waits_no_longer_for_a_silent_server() {
+    for answer in [&b""[..], b"HTTP/1.0 200 OK\r\n\r\n{\"event\":\"job\",\"schema\":1,\"job\":\"1\"}\n"] {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let socket = folder.join("silent");
+        let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let (begun, begins) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut open = Vec::new();
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut asked = [0; 4096];
+                let read = stream.read(&mut asked).unwrap();
+                let session: &[u8] =
+                    b"HTTP/1.0 200 OK\r\nContent-Length: 28\r\n\r\n{\"role\":\"owner\",\"token\":\"t\"}";
+                let is_command = asked[..read].starts_with(b"POST /api/commands");
+                let _ = stream.write_all(if is_command {
+                    answer
+                } else if asked.starts_with(b"GET /api/session") {
+                    session
+                } else {
+                    b""
+                });
+                if is_command {
+                    begun.send(()).unwrap();
+                }
+                open.push(stream);
+            }
+        });
+        let mut command = stickshift(folder);
+        command.args(["--json", "sms", "send", "+12345678901", "hello", "--stick", "1-1", "--host"]);
+        command.arg(format!("unix:{}", socket.display())).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut client = Running(command.spawn().unwrap());
+        begins.recv().unwrap();
+        let pid = client.0.id().to_string();
+        let stop = || assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        stop();
+        let mut lines = BufReader::new(client.0.stdout.take().unwrap()).lines();
+        let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
+        let told = next();
+        assert_eq!((&told["event"], &told["code"]), (&"warning".into(), &"stopping".into()), "{told}");
+        stop();
+        let last = next();
+        assert_eq!((&last["kind"], &last["verdict"]), (&"io".into(), &"unknown".into()), "{last}");
+        assert_eq!(client.0.wait().unwrap().code(), Some(7));
+    }
+}
+
 /// The last line of a client that was stopped by Ctrl-C.
 fn stopped(mut client: Child) -> Value {
     let pid = client.id().to_string();

@@ -70,7 +70,7 @@ pub use online::{Folders, SysComputer};
 pub use serial::SerialLink;
 pub use signals::errors_for_large_files;
 #[cfg(unix)]
-pub use signals::stop_on_request;
+pub use signals::{stop_on_request, stop_requests};
 pub use stick_name::is_stick_name;
 #[cfg(target_os = "linux")]
 pub use sysfs::{Roots, can_open};

@@ -46,6 +46,12 @@ pub fn stop_on_request(cancel: Cancel, last_words: &'static str) {
     }
 }
 
+/// How often somebody asked the process to stop.
+#[cfg(unix)]
+pub fn stop_requests() -> u8 {
+    REQUESTS.load(Ordering::Relaxed)
+}
+
 #[cfg(unix)]
 extern "C" fn asked_to_stop(_: libc::c_int) {
     let Some((cancel, last_words)) = STOP.get() else { return };
