@@ -23,6 +23,8 @@ pub(crate) struct Line<'a> {
     pub(crate) ask: &'a (dyn Fn(&Context, &Stick) -> Option<Identity> + Sync),
     /// Whether a stick is what it is to become.
     pub(crate) is_done: &'a (dyn Fn(&Identity) -> bool + Sync),
+    /// Forgets an interrupted run at a place whose stick is what it was to become.
+    pub(crate) is_over: &'a (dyn Fn(&Place, &Identity) + Sync),
     /// Whether it goes on with an interrupted run at a place.
     pub(crate) resumes: &'a (dyn Fn(&Context, &Place) -> bool + Sync),
     /// Does it, or plans it, for the stick at a place.

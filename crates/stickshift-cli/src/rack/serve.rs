@@ -173,6 +173,7 @@ fn is_there_already(around: &Around<'_>, context: &Context, job: &mut Job) -> bo
     let done = (line.is_done)(&identity);
     if done {
         job.row.is_there_already();
+        (line.is_over)(&job.stick.place, &identity);
     }
     done
 }

@@ -197,6 +197,19 @@ fn every_stick(context: &mut Context, mut args: ConvertArgs) -> Result<()> {
         let journal = Journal::load(&context.journal_folder(), place);
         journal.is_ok_and(|journal| journal.check_files(&records).is_ok())
     };
+    // One whose last step nobody saw: everything was acknowledged, and this stick shows that it worked.
+    let (dry_run, folder) = (args.dry_run, context.journal_folder());
+    let is_over = |place: &Place, identity: &Identity| {
+        let Ok(journal) = Journal::load(&folder, place) else { return };
+        let record = &journal.record;
+        let imei = identity.imei.as_deref().map(|imei| record.secret.hash(imei));
+        let is_whole = record.files.iter().all(|file| file.acknowledged == file.partitions);
+        let is_same = imei.is_some() && record.stick.imei_hash == imei;
+        if !dry_run && is_whole && is_same && journal.check_files(&records).is_ok() {
+            // One that stays is what it was: a run that finds nothing to do.
+            let _ = journal.finish();
+        }
+    };
     let line = Line {
         verb: "convert",
         work: Work::Convert,
@@ -210,6 +223,7 @@ fn every_stick(context: &mut Context, mut args: ConvertArgs) -> Result<()> {
         is_done: &|identity| {
             identity.kind == Some(to.word()) && identity.firmware.is_some() && identity.firmware == version
         },
+        is_over: &is_over,
         resumes: &resumes,
         run: &|context, place, phase| {
             let resume = resumes(context, place);

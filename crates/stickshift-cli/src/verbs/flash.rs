@@ -172,6 +172,7 @@ fn every_stick(context: &mut Context, mut args: FlashArgs) -> Result<()> {
         // In download mode it says little, and all of that is said by the plan.
         ask: &|_, _| None,
         is_done: &|_| false,
+        is_over: &|_, _| {},
         resumes: &resumes,
         run: &|context, place, phase| {
             let resume = resumes(context, place);

@@ -166,6 +166,7 @@ fn every_stick(context: &mut Context, mut args: SwitchArgs) -> Result<()> {
         },
         ask: &|_, _| None,
         is_done: &|_| false,
+        is_over: &|_, _| {},
         resumes: &|_, _| false,
         run: &|context, place, phase| {
             let (stick, dry_run) = (Some(place.to_string()), phase == Phase::Plan);
