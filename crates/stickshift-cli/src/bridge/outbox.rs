@@ -473,7 +473,7 @@ mod tests {
             assert!(!outbox.reads.all.contains("signal0") && outbox.reads.order.len() == READS);
         }
         let mut ids = Ids::new(2);
-        ["a", "b", "a", "c"].map(|id| ids.push(id.to_owned()));
+        ["a", "b", "a", "c"].into_iter().for_each(|id| ids.push(id.to_owned()));
         assert_eq!(ids.order, ["b", "c"]);
         assert_eq!(ids.all.len(), 2);
     }
