@@ -22,7 +22,9 @@ const CASES: &[fn(&Failure<'_>) -> Option<Said>] = &[
     next_step,
     left_open,
     |failure| both(online::of(failure.error)?),
-    held_by_stickshift,
+    #[cfg(any(feature = "web", feature = "mqtt"))]
+    held_here,
+    held_by_another_run,
     cdrom_online,
     lacks_way_in,
     silent_in_its_mode,
@@ -81,14 +83,19 @@ fn left_open(failure: &Failure<'_>) -> Option<Said> {
     })
 }
 
-fn held_by_stickshift(failure: &Failure<'_>) -> Option<Said> {
-    let error = failure.error;
-    if error.has(&Detail::HeldHere) {
-        return both((
-            "this stickshift itself keeps the stick online, and listens there meanwhile",
-            "disconnect the stick first (on its page, or by `stickshift online down`): that ends what keeps it online; then run this again",
-        ));
+#[cfg(any(feature = "web", feature = "mqtt"))]
+fn held_here(failure: &Failure<'_>) -> Option<Said> {
+    if !failure.error.has(&Detail::HeldHere) {
+        return None;
     }
+    both((
+        "this stickshift itself keeps the stick online, and listens there meanwhile",
+        "disconnect the stick first (on its page, or by `stickshift online down`): that ends what keeps it online; then run this again",
+    ))
+}
+
+fn held_by_another_run(failure: &Failure<'_>) -> Option<Said> {
+    let error = failure.error;
     let is_other_run = error.is(ErrorKind::PortBusy)
         && error.holder().is_some_and(|holder| holder.starts_with("stickshift "));
     if !is_other_run {
@@ -134,7 +141,7 @@ fn by_detail(failure: &Failure<'_>) -> Option<Said> {
             "the text does not say what its format needs, or says something that cannot work",
             "correct it in an editor; `stickshift profile check FILE` shows what is read and what is not",
         )
-    } else if error.has(&Detail::OtherCapture) {
+    } else if cfg!(feature = "learn") && error.has(&Detail::OtherCapture) {
         (
             "pcap, pcapng and the text logs of usbmon, SniffUSB and Bus Hound are read",
             "make the capture in one of these forms, then run `stickshift learn FILE`",

@@ -1,7 +1,7 @@
 //! `stickshift online`: from the stick to packets, and back.
 
 mod apn;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "desktop"))]
 mod journal;
 mod reports;
 mod stay;

@@ -1,7 +1,7 @@
 //! `stickshift online up --stay`: what the supervisor tells the system, the log and the owner's hook.
 
 use std::cell::{Cell, RefCell};
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "desktop"))]
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
@@ -25,7 +25,7 @@ use crate::context::Context;
 use crate::hosted;
 use crate::output::Report;
 use crate::output::json::Outcome;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "desktop"))]
 use crate::verbs::online::journal::Journal;
 
 /// How long a look rests beside virtual sticks, whose clock jumps to the next one: else it would take a whole processor.
@@ -123,9 +123,9 @@ pub(crate) fn run(
     // A server that runs it speaks for itself, and no signal reaches its thread: it wakes to hear of a request to stop.
     let notify = if hosted::is_hosted() { Notify::nobody(WAKE) } else { Notify::open() };
     // A line of the output beside the entry would say it twice; JSON is for who asked for it.
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", feature = "desktop"))]
     let journal = if context.global.json { None } else { Journal::open() };
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(all(target_os = "linux", feature = "desktop")))]
     let journal = None::<()>;
     let mut told = |event| {
         // Going up takes longer than the watchdog's patience; each step shows that it is alive.
@@ -200,7 +200,7 @@ fn help_once(context: &Context, error: &Error, remedy: Remedy, said: &RefCell<St
 }
 
 /// Tells an event to the journal, with its fields.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "desktop"))]
 fn tell(journal: &Journal, place: &str, happened: &Happened) -> bool {
     let (mut interface, mut addresses, mut way) = (String::new(), String::new(), "");
     if let Some(connection) = &happened.connection {
@@ -217,7 +217,7 @@ fn tell(journal: &Journal, place: &str, happened: &Happened) -> bool {
     journal.tell(happened.what, &happened.text, place, &more)
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(all(target_os = "linux", feature = "desktop")))]
 fn tell((): &(), _: &str, _: &Happened) -> bool {
     false
 }
@@ -394,7 +394,7 @@ impl Supervised for Beating<'_, '_, '_> {
 
 /// systemd's notification socket, sd_notify(3).
 struct Notify {
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", feature = "desktop"))]
     socket: Option<std::os::unix::net::UnixDatagram>,
     /// How often the watchdog wants to hear.
     beat: Option<Duration>,
@@ -404,13 +404,13 @@ impl Notify {
     /// Tells nobody, and wakes after `beat` all the same.
     fn nobody(beat: Duration) -> Notify {
         Notify {
-            #[cfg(target_os = "linux")]
+            #[cfg(all(target_os = "linux", feature = "desktop"))]
             socket: None,
             beat: Some(beat),
         }
     }
 
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", feature = "desktop"))]
     fn open() -> Notify {
         let socket = env::var_os("NOTIFY_SOCKET").and_then(|path| connected(&path));
         let wanted = env::var("WATCHDOG_USEC").ok().and_then(|usec| usec.parse().ok());
@@ -418,32 +418,32 @@ impl Notify {
         Notify { socket, beat }
     }
 
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(all(target_os = "linux", feature = "desktop")))]
     fn open() -> Notify {
         Notify { beat: None }
     }
 
     /// Whether a service manager has started this, and waits for a word.
     fn is_managed(&self) -> bool {
-        #[cfg(target_os = "linux")]
+        #[cfg(all(target_os = "linux", feature = "desktop"))]
         return self.socket.is_some();
-        #[cfg(not(target_os = "linux"))]
+        #[cfg(not(all(target_os = "linux", feature = "desktop")))]
         false
     }
 
     fn say(&self, text: &str) {
-        #[cfg(target_os = "linux")]
+        #[cfg(all(target_os = "linux", feature = "desktop"))]
         if let Some(socket) = &self.socket {
             // Nobody may listen any more, and that is no failure of ours.
             let _ = socket.send(text.as_bytes());
         }
-        #[cfg(not(target_os = "linux"))]
+        #[cfg(not(all(target_os = "linux", feature = "desktop")))]
         let _ = text;
     }
 }
 
 /// A socket of a service manager. One that reads nothing any more holds nobody up for long.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "desktop"))]
 fn connected(path: &std::ffi::OsStr) -> Option<std::os::unix::net::UnixDatagram> {
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::ffi::OsStrExt;
@@ -481,7 +481,7 @@ mod tests {
         assert!(ended(ErrorKind::Unsupported, Verdict::Recoverable).is_none());
     }
 
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", feature = "desktop"))]
     #[test]
     fn a_service_manager_that_reads_nothing_holds_nobody_up() {
         let folder = tempfile::tempdir().unwrap();
