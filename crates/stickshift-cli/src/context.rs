@@ -227,7 +227,7 @@ impl Context {
     /// A verb that can do without settings says that it does.
     pub(crate) fn warn_of_config(&self) {
         if let Err(error) = &self.config {
-            self.output.warn("config-unusable", format!("the settings are left out: {}", error.what()));
+            self.output.warn("config-unusable", format!("the settings cannot be read: {}", error.what()));
         }
     }
 

@@ -329,7 +329,7 @@ fn settings_that_do_not_read_are_told_when_it_starts() {
         Running(serve(folder.path(), &["--virtual", "k3772", "--unix", &socket]).spawn().unwrap());
     let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
     let first = lines.next().unwrap().unwrap();
-    assert!(first.contains("config-unusable") && first.contains("the settings are left out"), "{first}");
+    assert!(first.contains("config-unusable") && first.contains("the settings cannot be read"), "{first}");
 }
 
 #[test]

@@ -248,10 +248,10 @@ fn run_and_follow(
     }
     let patience = Patience::new(context, name);
     if !reads {
-        session.sees_it_through(&patience);
+        session.sees_it_through(Some(&patience));
     }
     let begun = session.command(&words, &secrets).map_err(|error| run.broke(error))?;
-    session.sees_it_through(&patience);
+    session.sees_it_through((!reads).then_some(&patience));
     let mut lines = match begun {
         Ok(lines) => lines,
         Err(refused) => {

@@ -229,9 +229,9 @@ impl Session {
     }
 
     /// From here on, requests wait for their answers whoever wants to stop: they are about a command that may have begun.
-    pub(super) fn sees_it_through(&mut self, patience: &Rc<Patience>) {
+    pub(super) fn sees_it_through(&mut self, patience: Option<&Rc<Patience>>) {
         self.cancel = Cancel::new();
-        self.patience = Some(Rc::clone(patience));
+        self.patience = patience.cloned();
     }
 
     /// Somebody wants to stop: what is still asked for is not waited for long.

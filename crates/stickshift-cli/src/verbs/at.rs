@@ -150,7 +150,11 @@ fn refused(modem: &mut Modem<'_>, command: &str, result: &Final) -> Error {
         Some(at) => at.refused(command, result),
         None => refusal(command, result),
     };
-    let error = if is_counted(command) { error.detail(Detail::CodeSent) } else { error };
+    let error = if is_counted(command) && !error.is(ErrorKind::NoSim) {
+        error.detail(Detail::CodeSent)
+    } else {
+        error
+    };
     let code = match result {
         Final::NoCarrier => 3,
         Final::NoDialtone => 6,

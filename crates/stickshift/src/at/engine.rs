@@ -322,8 +322,10 @@ impl<'l> At<'l> {
             let answer = self.exchange(line)?;
             // Of several commands the first may have been carried out; and a refusal may be of another program's command.
             let doubtful = line.effect == Effect::Changes && self.effects.standing.is_in_doubt();
-            let once =
-                doubtful || self.told || typed::is_several(line.command) || typed::is_counted(line.command);
+            let once = doubtful
+                || self.told
+                || typed::is_several(line.command)
+                || typed::may_be_counted(line.command);
             if once || !refusal::is_busy(&answer.result) {
                 if was_busy {
                     self.busy_since = None;
@@ -436,7 +438,9 @@ impl<'l> At<'l> {
                         self.link.write(&[text, &[CTRL_Z]].concat())?;
                     } else if n == 0 && !self.told {
                         self.link.write(&[ESC])?;
-                        let next = Detail::NextStep("`stickshift sms send` sends messages");
+                        let next = Detail::NextStep(
+                            "`at` sends no text after a command; `stickshift sms send` sends messages",
+                        );
                         let what = "the stick asks for a text: it got none";
                         return Err(Error::new(ErrorKind::Usage, what).detail(next));
                     }

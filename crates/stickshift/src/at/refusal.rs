@@ -31,6 +31,11 @@ pub(super) fn is_of_network(result: &Final) -> bool {
     meant(result).and_then(|(_, _, number, _)| number).is_some_and(|n| matches!(n, 30..=32 | 103..))
 }
 
+/// Whether a result says that there is no SIM, whose tries could be counted.
+pub(super) fn is_without_sim(result: &Final) -> bool {
+    meant(result).and_then(|(.., meaning)| meaning?.kind) == Some(ErrorKind::NoSim)
+}
+
 /// Whether a result says that waiting helps.
 pub(super) fn is_busy(result: &Final) -> bool {
     meant(result).and_then(|(_, _, _, meaning)| meaning).is_some_and(|meaning| meaning.busy)

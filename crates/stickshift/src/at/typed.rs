@@ -33,8 +33,11 @@ pub(super) fn is_several(line: &str) -> bool {
     parts(line).len() > 1
 }
 
-/// What begins a command with a code of which wrong ones are counted; the last by dialling.
-const COUNTED: &str = "CLCK= PIN= PIN2= PUK= +CPWD= LOCK= D**0";
+/// What begins a command with a code of the SIM, of which wrong ones are counted; the last by dialling.
+const CODES: &str = "CLCK= PIN= PIN2= PUK= +CPWD= D**0";
+
+/// More of them may be counted.
+const LOCKS: &str = "LOCK=";
 
 /// What the network, or the store of messages, may have done in part or whole when a refusal that gives no reason comes.
 const ACTS: &str = "ATD +CMSS= +CMGS= +CMGC= +CMGD= +CUSD= +CGACT= +CGATT= ^NDISDUP= +COPS=";
@@ -44,11 +47,19 @@ pub(crate) fn plain(line: &str) -> String {
     line.to_ascii_uppercase().chars().filter(|c| !c.is_whitespace() && *c != '"').collect()
 }
 
-/// Whether a line carries a code of which wrong ones are counted: it is never sent again unasked, and when it is refused nobody knows
-/// whether a try is gone.
+/// Whether a line may carry a code of which wrong ones are counted: it is never sent again unasked.
+pub(super) fn may_be_counted(line: &str) -> bool {
+    carries(line, CODES) || carries(line, LOCKS)
+}
+
+/// Whether a line carries a code of the SIM: when it is refused, nobody knows whether a try is gone.
 pub fn is_counted(line: &str) -> bool {
+    carries(line, CODES)
+}
+
+fn carries(line: &str, codes: &str) -> bool {
     let line = plain(line);
-    COUNTED.split(' ').any(|start| {
+    codes.split(' ').any(|start| {
         line.match_indices(start).any(|(at, _)| {
             let value = &line[at + start.len()..];
             // `"SC",2` asks.
@@ -61,9 +72,22 @@ pub fn is_counted(line: &str) -> bool {
 /// Whether a typed line may have done something although its result is a refusal.
 pub fn may_have_acted(line: &str, refused: &Final) -> bool {
     let words = matches!(refused, Final::Error | Final::CmeError(_) | Final::CmsError(_));
-    let line_of = |starts: &str| starts.split(' ').any(|start| plain(line).contains(start));
+    let plain = plain(line);
+    let line_of = |starts: &str| {
+        starts.split(' ').any(|start| {
+            plain.match_indices(start).any(|(at, _)| {
+                let value = plain[at + start.len()..].split(';').next().unwrap_or_default();
+                match start {
+                    // How networks are named, and what is told unasked.
+                    "+COPS=" => !value.starts_with('3'),
+                    "+CUSD=" => value.contains(','),
+                    _ => true,
+                }
+            })
+        })
+    };
     effect_of(line) == Effect::Changes
-        && (is_counted(line)
+        && (is_counted(line) && !refusal::is_without_sim(refused)
             || words && line_of(ACTS) && refusal::is_in_doubt(refused, true)
             // The network that it was on is left before another one is tried.
             || line_of("+COPS=") && refusal::is_of_network(refused))
@@ -154,8 +178,26 @@ mod tests {
             "AT+CPIN?",
             "AT+CPINR=\"SIM PIN\"",
             "ATD*100#;",
+            "AT^FREQLOCK=0",
         ] {
             assert!(!is_counted(asks), "{asks}");
+        }
+        assert!(may_be_counted("AT^FREQLOCK=0"));
+    }
+
+    #[test]
+    fn what_names_networks_or_asks_for_reports_does_not_act() {
+        let refused = |code: &str| Final::CmeError(code.to_owned());
+        assert!(may_have_acted("AT+COPS=1,2,\"26201\"", &refused("30")));
+        assert!(may_have_acted("AT+CUSD=1,\"*100#\",15", &Final::Error));
+        assert!(may_have_acted("AT+CPIN=\"1234\"", &refused("16")));
+        for (line, result) in [
+            ("AT+COPS=3,2", refused("30")),
+            ("AT+COPS=3,0;+COPS?", Final::Error),
+            ("AT+CUSD=1", Final::Error),
+            ("AT+CPIN=\"1234\"", refused("10")),
+        ] {
+            assert!(!may_have_acted(line, &result), "{line}");
         }
     }
 

@@ -383,21 +383,23 @@ fn try_reset(port: &mut Port<'_>, session: &mut Session<'_>) -> Result<bool> {
         Heard::Reply(Reply::Nak(code)) => Some(*code),
         _ => None,
     };
+    if let Some(code) = refusal.filter(|code| nak::is_authorisation(*code)) {
+        // It may be the judgement on what was sent before: a stick that stays here takes another image.
+        let (Failed::Partition(e) | Failed::Final(e)) =
+            refused("the end of the last partition, or the restart", code);
+        return Err(e);
+    }
     let acknowledged = heard == Heard::Reply(Reply::Ack);
     if !acknowledged {
         let said = refusal.map_or_else(|| unheard(&heard), nak::words);
         session.warn("reset", format!("the restart was not acknowledged: {said}; AT^RESET is tried"));
     }
-    // What speaks of signatures may be the judgement on what was sent before.
-    let judged = refusal.is_some_and(nak::is_authorisation);
-    match (at_reset(port.link), refusal) {
-        (answer, Some(code)) if judged || matches!(answer, Ok(false)) => {
-            let what = if judged { "the end of the last partition, or the restart" } else { "the restart" };
-            let (Failed::Partition(e) | Failed::Final(e)) = refused(what, code);
+    match (at_reset(port.link)?, refusal) {
+        (false, Some(code)) => {
+            let (Failed::Partition(e) | Failed::Final(e)) = refused("the restart", code);
             Err(e)
         }
-        (Err(e), _) => Err(e),
-        (Ok(said_ok), _) => Ok(acknowledged || said_ok),
+        (said_ok, _) => Ok(acknowledged || said_ok),
     }
 }
 

@@ -243,6 +243,9 @@ impl<'l> Hilink<'l> {
         if matches!(error.kind(), ErrorKind::LoginRefused | ErrorKind::LoginLocked) {
             return wrong_login(error);
         }
+        if !of_pin && error.verdict() != Some(Verdict::Unknown) {
+            return error;
+        }
         self.effects.standing = self.effects.standing.in_doubt();
         let error = error.with_verdict(Verdict::Unknown);
         if of_pin { error.detail(Detail::CodeSent) } else { error }

@@ -99,10 +99,13 @@ fn serials(bytes: &[u8], found: &mut Vec<Range<usize>>) {
     /// What names one, wherever it stands.
     const OF_ONE: &[&[u8]] = &[b"SN", b"CID", b"ESN", b"IMEI", b"IMSI", b"MEID"];
     for (at, end) in bytes.iter().enumerate().filter(|(_, b)| matches!(b, b':' | b' ' | b'=')) {
-        let length = bytes[..at].iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
-        let mark = &bytes[at - length..at];
-        let of_one = OF_ONE.iter().any(|known| known.eq_ignore_ascii_case(mark));
-        let joined = *end == b':' && bytes[..at - length].last() == Some(&b'_');
+        let blanks = bytes[..at].iter().rev().take_while(|b| **b == b' ' && *end != b' ').count();
+        let name = &bytes[..at - blanks];
+        let length = name.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
+        let (before, mark) = name.split_at(name.len() - length);
+        let of_one = OF_ONE.iter().any(|known| known.eq_ignore_ascii_case(mark))
+            || mark.eq_ignore_ascii_case(b"N") && before.to_ascii_uppercase().ends_with(b"S/");
+        let joined = *end == b':' && before.last() == Some(&b'_');
         let of_a_kind = OF_A_KIND.contains(&mark) || !mark.iter().all(u8::is_ascii_uppercase);
         if !of_one && (!joined || of_a_kind || !(2..=5).contains(&length)) {
             continue;
@@ -162,6 +165,7 @@ mod tests {
         assert_eq!(text("HSPA 860000000000001"), "HSPA ***************");
         assert_eq!(text("Module SN:86F44CD61234567"), "Module SN:***************");
         assert_eq!(text("FN990A28 SN 90b8a7d1"), "FN990A28 SN ********");
+        assert_eq!(text("FN990 SN : 90b8a7d1 S/N:91f44cd6"), "FN990 SN : ******** S/N:********");
         assert_eq!(text("LE-IDP CID:04020304 imei=8600000000"), "LE-IDP CID:******** imei=**********");
         assert_eq!(text("SN series, IMEI: 86****0001, IMEI none"), "SN series, IMEI: 86****0001, IMEI none");
         assert_eq!(name("AT&T Beam 860000000000001"), "AT&T Beam ***************");

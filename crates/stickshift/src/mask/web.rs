@@ -112,6 +112,7 @@ const SHOWN: &[&str] = &[
     "setdefault",
     "shortname",
     "signalicon",
+    "signalstrength",
     "siminbox",
     "simpintimes",
     "simpuktimes",

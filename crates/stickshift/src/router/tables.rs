@@ -120,14 +120,22 @@ pub fn find(file_system: &FileSystem<'_>) -> Result<Tables> {
     Ok(found)
 }
 
+/// Entries by messages of a table that is read entry by entry: several times OpenWrt's own.
+const MOST_READ: usize = 200_000;
+
 /// The entries of OpenWrt's table that can be read, where one of them cannot; the others are refused, or are unread where it cannot be told
 /// which stick they are for. `None` for what is no such table.
 fn one_by_one(bytes: &[u8], path: &str, unread: &mut Vec<(String, String)>) -> Option<Import> {
     let root: Value = serde_json::from_slice(bytes).ok()?;
     let messages: Vec<Value> = root.get("messages").and_then(Value::as_array).cloned().unwrap_or_default();
+    let devices = root.get("devices")?.as_object()?;
+    // Each entry is read with room for every message.
+    if devices.len() * messages.len() > MOST_READ {
+        return None;
+    }
     let mut all: Option<Import> = None;
     let mut bad = Vec::new();
-    for (id, matches) in root.get("devices")?.as_object()? {
+    for (id, matches) in devices {
         let conditions: Vec<(String, Value)> = match matches.as_object() {
             Some(matches) => matches.iter().map(|(c, s)| (c.clone(), s.clone())).collect(),
             None => vec![("*".to_owned(), matches.clone())],
