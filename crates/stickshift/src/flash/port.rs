@@ -271,9 +271,10 @@ fn may_be_another(code: u8) -> bool {
     matches!(code, nak::BAD_FRAME | nak::INVALID_COMMAND)
 }
 
-/// Whether a refusal can only be of what was sent from here.
+/// Whether a refusal stands beside an acknowledgement: a write that failed, or a judgement on a signature. Sticks answer what another program
+/// writes to the port with other codes.
 fn is_sure(code: u8) -> bool {
-    !may_be_another(code)
+    code == nak::OPERATION_FAILED || nak::is_authorisation(code)
 }
 
 /// The one of two refusals that decides: the later one, but for what is less sure, or no judgement on a signature where one was given.

@@ -385,7 +385,7 @@ fn a_signature_refused_late_is_not_lost() {
 #[test]
 fn a_refusal_beside_an_acknowledgement_is_not_lost() {
     let ack = "7e026ad37e";
-    for code in [7, 4, 0x0c] {
+    for code in [7, 0x0a, 0x0c] {
         let no = refusal(code).replace("< ", "").replace('\n', "");
         let begun = format!("{}{ACK}{}", start_frame(), block_frame());
         let within = format!("{begun}< {ack}{no}\n");
@@ -410,8 +410,8 @@ fn a_refusal_beside_an_acknowledgement_is_not_lost() {
             }
         }
     }
-    // What was no command is another program's word, and what was damaged was sent again.
-    for code in [1, 6] {
+    // Other codes may answer another program's words, and what was damaged was sent again.
+    for code in [1, 2, 4, 6] {
         let beside = format!("< {ack}{}", refusal(code).replace("< ", ""));
         let tape = format!("{}{ACK}{}{beside}{}{ACK}{VERSION}", start_frame(), block_frame(), end_frame());
         assert_eq!(send(&tape, Finish::Stay).0.unwrap(), Outcome::Complete, "{code:02x}");
