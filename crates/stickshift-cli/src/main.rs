@@ -92,7 +92,7 @@ use stickshift::link::Ledger;
 use context::Context;
 use options::{ColorChoice, Global};
 use output::Output;
-use verbs::Verb;
+use verbs::{Verb, pin};
 
 /// musl's own gives every few kilobytes back to the system at once, which costs a short run more than all its work.
 #[cfg(target_env = "musl")]
@@ -346,6 +346,9 @@ fn usage(error: &clap::Error) -> Error {
     let tips = text.lines().filter_map(|line| line.trim().strip_prefix("tip: ")).map(str::to_owned);
     for tip in stick_word::hint(error).into_iter().chain(no_image(error, &what)).chain(tips) {
         what = format!("{what}; {tip}");
+    }
+    if std::env::args_os().any(|word| word == "pin") && what.split('\'').any(pin::is_like_a_code) {
+        what = pin::NOT_TYPED.to_owned();
     }
     let error = Error::new(ErrorKind::Usage, what);
     match text.lines().find_map(|line| line.strip_prefix("Usage: ")) {

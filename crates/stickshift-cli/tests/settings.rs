@@ -123,6 +123,19 @@ fn settings_that_cannot_be_read_choose_no_stick() {
 }
 
 #[test]
+fn a_code_that_was_typed_is_not_repeated() {
+    let root = tempfile::tempdir().unwrap();
+    for words in [&["pin", "enter", "4711"][..], &["pin", "4711"], &["pin", "change", "4711", "4712"]] {
+        for more in [&["--virtual", "e3372h-stick-pin"][..], &["--virtual", "e3372h-stick-pin", "--json"]] {
+            let run = stickshift(root.path(), &[words, more].concat());
+            let told = out(&run) + &String::from_utf8_lossy(&run.stderr);
+            assert_eq!(run.status.code(), Some(2), "{told}");
+            assert!(told.contains("STICKSHIFT_PIN") && !told.contains("471"), "{told}");
+        }
+    }
+}
+
+#[test]
 fn a_user_chooses_a_stick_and_a_form() {
     let root = tempfile::tempdir().unwrap();
     let several = ["identify", "--virtual", "k3772-modem,e3372s"];

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use stickshift::error::{Result, Verdict};
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::modem::{LastTry, PinUse, SimCondition, SimStatus};
 
 use crate::context::Context;
@@ -57,8 +57,22 @@ impl PinVerb {
     }
 }
 
+/// Where codes come from, for whoever typed one.
+pub(crate) const NOT_TYPED: &str =
+    "a code is asked for, or comes from STICKSHIFT_PIN: other users can read a command line";
+
+/// Whether a word may be a code.
+pub(crate) fn is_like_a_code(word: &str) -> bool {
+    (4..=8).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_digit())
+}
+
 pub(crate) fn run(context: &mut Context, args: PinArgs) -> Result<()> {
-    let mut link = args.way_in.open(context)?;
+    let is_code = context.stick_word.as_deref().is_some_and(is_like_a_code);
+    let mut link = args.way_in.open(context).map_err(|e| match is_code && e.is(ErrorKind::NoStick) {
+        // It is not repeated.
+        true => Error::new(ErrorKind::Usage, NOT_TYPED).with_verdict(Verdict::Untouched),
+        false => e,
+    })?;
     let mut modem = args.way_in.modem(context, &mut link)?;
     if args.verb == PinVerb::Status {
         context.output.outcome_is(Outcome::Untouched);
