@@ -1,6 +1,6 @@
 //! A verb's arguments that are described to clap only when that verb was typed: describing all of them costs more than most verbs do.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::cell::Cell;
 
 use clap::error::Error;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
@@ -8,15 +8,17 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use crate::options::Global;
 use crate::{examples, stick_word};
 
-/// Whether everything is described at once, for completions and manual pages: clap copies the verbs below `help` before it looks at what was
-/// put off.
-static ALL: AtomicBool = AtomicBool::new(false);
+thread_local! {
+    /// Whether everything is described at once, for completions and manual pages: clap copies the verbs below `help` before it looks at what
+    /// was put off. Each thread has its own, because several may describe the command line at a time.
+    static ALL: Cell<bool> = const { Cell::new(false) };
+}
 
 /// The command line that `make` makes, every verb described.
 pub(crate) fn described(make: fn() -> Command) -> Command {
-    ALL.store(true, Ordering::Relaxed);
+    ALL.set(true);
     let mut command = make();
-    ALL.store(false, Ordering::Relaxed);
+    ALL.set(false);
     // The one-line help of a verb takes the place of its long one, but not where the verb is described later.
     let mut later = for_one_run(make());
     later.build();
@@ -44,7 +46,7 @@ pub(crate) struct Lazy<T>(pub(crate) T);
 
 impl<T: Args> Args for Lazy<T> {
     fn augment_args(command: Command) -> Command {
-        if ALL.load(Ordering::Relaxed) {
+        if ALL.get() {
             return with_examples(stick_word::taken_by(T::augment_args(command)));
         }
         command.defer(|command| {
@@ -70,5 +72,24 @@ impl<T: FromArgMatches> FromArgMatches for Lazy<T> {
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
         self.0.update_from_arg_matches(matches)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    #[test]
+    fn every_thread_that_describes_the_command_line_gets_all_of_it() {
+        let options = || {
+            let line = crate::command_line();
+            line.get_subcommands().map(|verb| verb.get_arguments().count()).sum::<usize>()
+        };
+        let whole = options();
+        let threads: Vec<_> =
+            (0..4).map(|_| thread::spawn(move || (0..8).map(|_| options()).min())).collect();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), Some(whole));
+        }
     }
 }
