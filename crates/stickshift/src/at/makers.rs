@@ -92,32 +92,44 @@ pub fn quectel_cell() -> Command<(Levels, Vec<Carrier>)> {
     })
 }
 
-/// `AT!GSTATUS?`, Sierra Wireless: words with values, several on a line. Those of the first receiver come first.
+/// `AT!GSTATUS?`, Sierra Wireless: words with values, several on a line. Those of the first receiver come first; the ones of 5G have a word more.
 pub fn sierra() -> Command<(Levels, Vec<Carrier>)> {
     Command::new("AT!GSTATUS?", |answer| {
-        let told = |label| figure_behind(answer, label);
+        let told = |labels: &[&str], range| within(figure_behind(answer, labels), range);
         let levels = Levels {
-            rssi: within(told("PCC RxM RSSI:").or_else(|| told("RSSI (dBm):")), RSSI),
-            rsrp: within(told("RSRP (dBm):"), RSRP),
-            rsrq: within(told("RSRQ (dB):"), RSRQ),
-            sinr: within(told("SINR (dB):"), SINR),
+            rssi: told(&["PCC RxM RSSI:", "RSSI (dBm):"], RSSI),
+            rsrp: told(&["PCC RxM RSRP:", "RSRP (dBm):"], RSRP),
+            rsrq: told(&["RSRQ (dB):", "RSRQ (dBm):"], RSRQ),
+            sinr: told(&["SINR (dB):"], SINR),
+            nr_rsrp: told(&["NR5G RSRP (dBm):"], NR_RSRP),
+            nr_rsrq: told(&["NR5G RSRQ (dB):"], RSRQ),
+            nr_sinr: told(&["NR5G SINR (dB):"], SINR),
             ..Levels::default()
         };
         let system = behind(answer, "System mode:").ok_or_else(|| unexpected("a status", answer))?;
-        let band = behind(answer, "LTE band:").and_then(|band| band.strip_prefix('B')?.parse().ok());
-        let channel = behind(answer, "LTE Rx chan:").and_then(|channel| channel.parse().ok());
-        let carrier =
-            band.zip(channel).map(|(band, channel)| Carrier { system: Cellular::Lte, band, channel });
-        Ok((Levels { system: system.to_owned(), ..levels }, carrier.into_iter().collect()))
+        let carrier = |system, band, sign, channel| {
+            let band = behind(answer, band)?.strip_prefix(sign)?.parse().ok()?;
+            Some(Carrier { system, band, channel: behind(answer, channel)?.parse().ok()? })
+        };
+        let carriers = [
+            carrier(Cellular::Lte, "LTE band:", 'B', "LTE Rx chan:"),
+            carrier(Cellular::Nr, "NR5G band:", 'n', "NR5G Rx chan:"),
+        ];
+        Ok((Levels { system, ..levels }, carriers.into_iter().flatten().collect()))
     })
 }
 
-/// The word behind a label.
-fn behind<'a>(answer: &'a Answer, label: &str) -> Option<&'a str> {
-    let value = answer.lines.iter().find_map(|line| line.split_once(label))?.1;
-    value.split_whitespace().next()
+/// The word behind a label, which some models end with a blank and a colon. A label of 5G is none of 4G.
+fn behind(answer: &Answer, label: &str) -> Option<String> {
+    answer.lines.iter().find_map(|line| {
+        let line = line.replace(" :", ":");
+        let (before, value) = line.split_once(label)?;
+        let is_whole = !before.trim_end().ends_with("NR5G");
+        value.split_whitespace().next().filter(|_| is_whole).map(str::to_owned)
+    })
 }
 
-fn figure_behind(answer: &Answer, label: &str) -> Option<f32> {
-    behind(answer, label)?.parse().ok().filter(|value: &f32| value.is_finite())
+fn figure_behind(answer: &Answer, labels: &[&str]) -> Option<f32> {
+    let told = labels.iter().find_map(|label| behind(answer, label));
+    told?.parse().ok().filter(|value: &f32| value.is_finite())
 }

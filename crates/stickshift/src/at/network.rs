@@ -134,7 +134,8 @@ impl Access {
             5 => "HSUPA",
             6 => "HSPA",
             7 => "LTE",
-            8 => "EC-GSM-IoT",
+            // The standard's number; Quectel's modules have it for LTE-M.
+            8 => "EC-GSM-IoT or LTE-M",
             9 => "NB-IoT",
             10 => "LTE (5G core)",
             11 => "5G NR",

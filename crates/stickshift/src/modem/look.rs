@@ -61,6 +61,11 @@ impl<'l> Modem<'l> {
                 self.second_look = Some(error);
                 Ok(())
             }
+            // A stick that did not answer may be busy, and act when nobody looks any more.
+            Ok(Some(Seen::Untouched)) if late => {
+                self.stand(self.standing().in_doubt());
+                Err(error.with("now", "as before").with_verdict(Verdict::Unknown))
+            }
             Ok(Some(Seen::Untouched)) => {
                 self.settle(false);
                 // Of this change; another one may have gone before it.
@@ -162,20 +167,28 @@ impl<'l> Modem<'l> {
 mod tests {
     use super::*;
     use crate::at::At;
-    use crate::error::ErrorKind;
+    use crate::error::{ErrorKind, Refusal, RefusalFamily};
     use crate::link::flood::Flood;
 
     /// What is said of a change in trouble when the looks see this, one after the other.
     fn said(verdict: Option<Verdict>, sights: &[Option<Seen>]) -> Result<(), Option<Verdict>> {
+        said_of(Error::new(ErrorKind::Timeout, "no answer"), verdict, sights)
+    }
+
+    fn said_of(
+        trouble: Error,
+        verdict: Option<Verdict>,
+        sights: &[Option<Seen>],
+    ) -> Result<(), Option<Verdict>> {
         let mut port = Flood::of(b"");
         let mut modem = Modem::from_at(At::new(&mut port));
-        let trouble = Error::new(ErrorKind::Timeout, "no answer");
         let trouble = match verdict {
             Some(verdict) => trouble.with_verdict(verdict),
             None => trouble,
         };
         // What neither happened nor shows anything else is looked for each second for a while.
-        let waits = sights.first().is_some_and(|seen| !matches!(seen, Some(Seen::Done | Seen::Other(_))));
+        let waits = trouble.refusal().is_none()
+            && sights.first().is_some_and(|seen| !matches!(seen, Some(Seen::Done | Seen::Other(_))));
         let again = if waits { SHOWS_WITHIN.as_secs() as usize } else { 0 };
         let mut sights = sights.iter().take(1).cycle().take(again).chain(sights);
         let looked = modem.after_trouble(trouble, |_| match sights.next() {
@@ -188,7 +201,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_told_stays_in_doubt() {
-        for (seen, in_doubt) in [(Seen::Nothing, true), (Seen::Done, false), (Seen::Untouched, false)] {
+        for (seen, in_doubt) in [(Seen::Nothing, true), (Seen::Done, false), (Seen::Untouched, true)] {
             let mut port = Flood::of(b"");
             let mut modem = Modem::from_at(At::new(&mut port));
             let trouble = Error::new(ErrorKind::Timeout, "no answer");
@@ -216,10 +229,12 @@ mod tests {
     fn a_look_counts_when_a_second_one_agrees() {
         let other = || Some(Seen::Other("two of three".to_owned()));
         assert_eq!(said(None, &[Some(Seen::Done), Some(Seen::Done)]), Ok(()));
-        assert_eq!(
-            said(None, &[Some(Seen::Untouched), Some(Seen::Untouched)]),
-            Err(Some(Verdict::Untouched))
-        );
+        // One that did not answer may act after the last look; one that refused does not.
+        let as_before = [Some(Seen::Untouched), Some(Seen::Untouched)];
+        assert_eq!(said(None, &as_before), Err(Some(Verdict::Unknown)));
+        let number = Refusal { family: RefusalFamily::Cme, code: 30 };
+        let refused = Error::new(ErrorKind::AtRefused, "no").detail(Detail::Refusal(number));
+        assert_eq!(said_of(refused, None, &as_before), Err(Some(Verdict::Untouched)));
         assert_eq!(said(None, &[other(), other()]), Err(Some(Verdict::Recoverable)));
         for sights in [
             [Some(Seen::Done), Some(Seen::Untouched)],

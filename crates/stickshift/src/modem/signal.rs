@@ -240,7 +240,8 @@ fn figures_over_at(at: &mut At<'_>, gather: &mut Gather, heard: &mut Reception) 
             put(&mut heard.rssi, &mut heard.bounds, "rssi", strength.map(whole_scale));
         }
     }
-    if without_service || heard.rssi.is_some() || heard.rsrp.is_some() || heard.nr_rsrp.is_some() {
+    let figures = [heard.rssi, heard.rscp, heard.ecio, heard.rsrp, heard.rsrq, heard.sinr, heard.nr_rsrp];
+    if without_service || figures.iter().any(Option::is_some) {
         gather.found(FIGURES);
     } else if answered {
         gather.is_missing(FIGURES, "the stick measures none now".to_owned());
@@ -289,6 +290,9 @@ fn figures_of_makers(at: &mut At<'_>, gather: &mut Gather, heard: &mut Reception
         },
     };
     heard.take(&levels);
+    if matches!(&*levels.system, "CAT-M1" | "EMTC") {
+        heard.technology = Some("LTE-M".to_owned());
+    }
     heard.carriers = carriers.iter().map(carrier_words).collect();
     Ok(true)
 }

@@ -60,6 +60,9 @@ pub fn may_be_sent(command: &str) -> Result<()> {
     if let Some((what, ..)) = OUT_OF_SCOPE.iter().find(|row| is_begun_by(&line, row.1)) {
         return Err(out_of_scope(what));
     }
+    if carries_an_imei(&line) {
+        return Err(out_of_scope("this writes an IMEI"));
+    }
     if line.trim_start_matches("AT") == "A/" {
         let what = "A/ repeats the command before it, which only the stick knows: type that command again";
         return Err(Error::new(ErrorKind::Usage, what));
@@ -87,6 +90,14 @@ pub fn may_be_posted(path: &str) -> Result<()> {
     };
     let is_it = |known: &&str| plain.iter().any(|plain| plain.ends_with(*known));
     OUT_OF_SCOPE.iter().find(|row| row.2.iter().any(is_it)).map_or(Ok(()), |row| Err(out_of_scope(row.0)))
+}
+
+/// Whether a command that speaks of an IMEI in its name comes with digits enough for one: makers have more names than any list.
+fn carries_an_imei(line: &str) -> bool {
+    let is_written = |(name, value): (&str, &str)| {
+        name.contains("IMEI") && value.bytes().filter(u8::is_ascii_digit).count() >= 14
+    };
+    line.split(';').filter_map(|command| command.split_once('=')).any(is_written)
 }
 
 fn out_of_scope(what: &str) -> Error {
@@ -148,6 +159,9 @@ mod tests {
             "AT+CLCK=\"PN\",0,\"12345678\"",
             "AT+CLCK = \"pn\" , 1",
             "AT^NVWREX=550,0,9,8A",
+            "AT+GTSN=1,7,\"861234567890128\"",
+            "AT+CSQ;!NVENCRYPTIMEI=86,12,34,56,78,90,12,8",
+            "AT#NOBODYSIMEI = 1,\"861234567890128\"",
         ] {
             let error = may_be_sent(command).expect_err(command);
             assert_eq!((error.kind(), error.verdict()), (ErrorKind::OutOfScope, Some(Verdict::Untouched)));
@@ -156,6 +170,9 @@ mod tests {
             "AT^CARDLOCK?",
             "AT^DATALOCK=?",
             "AT+EGMR=0,7",
+            "AT*MRD_IMEI=R",
+            "AT+GTSN=0,7",
+            "AT+CMGS=\"861234567890128\"",
             "AT+CLCK=\"PN\",2",
             "AT+CLCK=\"SC\",1,\"1234\"",
             "AT^NVRDEX=550,0,9",

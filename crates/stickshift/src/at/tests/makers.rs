@@ -78,3 +78,36 @@ fn figures_of_sierra() {
         run(&makers::sierra(), &ok(&["!GSTATUS:", "System mode:   WCDMA", "RSRP (dBm):  ---"]));
     assert_eq!((s.has_any(), carriers.len()), (false, 0));
 }
+
+/// The first receiver's RSRP has no unit on newer modems, and 5G has labels that end as those of 4G.
+#[test]
+fn figures_of_sierra_with_5g() {
+    use Figure::Exact;
+    let lines = [
+        "!GSTATUS:",
+        "System mode:   ENDC            PS state:    Attached",
+        "LTE band:      B66             LTE bw:      20 MHz",
+        "LTE Rx chan:   66786           LTE Tx chan: 132322",
+        "PCC RxM RSSI:  -62             PCC RxM RSRP:  -91",
+        "PCC RxD RSSI:  -61             PCC RxD RSRP:  -90",
+        "RSRQ (dB):     -12.1           Cell ID:     0123AB01 (19114753)",
+        "SINR (dB):      9.8",
+        "NR5G band:     n71             NR5G bw: 20 MHz",
+        "NR5G Tx chan:  138600          NR5G Rx chan: 129870",
+        "NR5G RSRP (dBm): -88           NR5G RSRQ (dB): -10.8",
+        "NR5G SINR (dB):  17.5",
+    ];
+    let (s, carriers) = run(&makers::sierra(), &ok(&lines));
+    assert_eq!((s.rsrp, s.rsrq, s.sinr), (Some(Exact(-91.0)), Some(Exact(-12.1)), Some(Exact(9.8))));
+    assert_eq!((s.nr_rsrp, s.nr_rsrq, s.nr_sinr), (Some(Exact(-88.0)), Some(Exact(-10.8)), Some(Exact(17.5))));
+    let bands: Vec<_> = carriers.iter().map(|c| (c.band, c.channel)).collect();
+    assert_eq!(bands, [(66, 66_786), (71, 129_870)]);
+
+    let alone = ["System mode:   NR5G", "NR5G RSRP (dBm): -104        NR5G RSRQ (dB):  -15", "NR5G SINR (dB):   0.5"];
+    let (s, _) = run(&makers::sierra(), &ok(&alone));
+    assert_eq!((s.rsrp, s.rsrq, s.sinr, s.nr_rsrp), (None, None, None, Some(Exact(-104.0))));
+
+    let blanks = ["System mode : LTE       PS state : Attached", "RSRP (dBm) : -100       TAC : 84(3)", "RSRQ (dBm) : -8.0"];
+    let (s, _) = run(&makers::sierra(), &ok(&blanks));
+    assert_eq!((s.rsrp, s.rsrq), (Some(Exact(-100.0)), Some(Exact(-8.0))));
+}

@@ -286,7 +286,7 @@ fn what_was_not_answered_in_time_may_still_be_done() {
         }
     }
     let updates = "/api/online-update/autoupdate-config";
-    for (answers, expected) in [(&[ON, ON, ON, OFF][..], Ok(true)), (&[ON], Err(Some(Verdict::Untouched)))] {
+    for (answers, expected) in [(&[ON, ON, ON, OFF][..], Ok(true)), (&[ON], Err(Some(Verdict::Unknown)))] {
         let mut pages = Late(Pages::new(&[(updates, answers)]));
         let mut modem = Modem::over_web(&mut pages, None, &Cancel::new()).unwrap();
         let said = modem.set_automatic_updates(false).map_err(|e| e.verdict());

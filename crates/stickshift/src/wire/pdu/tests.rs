@@ -282,6 +282,12 @@ fn ussd_texts_as_they_come() {
         "Số dư: 5000d",
         "Kredit: 5 zł",
         "ยอดเงิน 5 บาท",
+        "12.50",
+        "B12.50",
+        "12.50 EU",
+        "😀AB",
+        "AB😀",
+        "So 😀",
     ];
     for text in texts {
         for scheme in [0, 15, 17, 68, 72, 240] {
@@ -289,7 +295,15 @@ fn ussd_texts_as_they_come() {
             assert_eq!(ussd_text(text, scheme), text, "plain, scheme {scheme}");
         }
     }
-    for text in ["Sisa pulsa Rp.5000", "Your balance is 5", "OK", "1. Info\n2. Data"] {
+    for text in [
+        "Sisa pulsa Rp.5000",
+        "Your balance is 5",
+        "OK",
+        "1. Info\n2. Data",
+        "Balance: 12.30",
+        "Hello World",
+        "177.00",
+    ] {
         for scheme in [0, 15, 68, 72] {
             let expected = if text == "OK" && scheme != 68 { continue } else { text };
             assert_eq!(ussd_text(&ascii(text), scheme), expected, "ASCII, scheme {scheme}");

@@ -24,6 +24,9 @@ pub fn ussd_text(raw: &str, scheme: u8) -> String {
     if raw.bytes().all(|b| b.is_ascii_digit()) {
         return digits(raw, &octets, declared, scheme);
     }
+    if let Some(text) = shown_by_every_octet(&octets) {
+        return text;
+    }
     let all = [Alphabet::Gsm7, Alphabet::Ucs2, Alphabet::Data];
     let readings = all.into_iter().filter_map(|alphabet| {
         let text = read(&octets, alphabet, scheme)?;
@@ -37,6 +40,21 @@ pub fn ussd_text(raw: &str, scheme: u8) -> String {
         Some((sense, text)) if sense >= 60 => text,
         _ => raw.to_owned(),
     }
+}
+
+/// A text whose every octet shows how it is coded: six or more that are all plain ASCII, of which packed 7-bit text has one in two at most
+/// by chance, or UCS-2 in which only emoji stand beside Latin letters.
+fn shown_by_every_octet(octets: &[u8]) -> Option<String> {
+    let ascii = std::str::from_utf8(octets).ok().filter(|text| octets.len() >= 6 && is_plain(text));
+    if let Some(ascii) = ascii {
+        return Some(ascii.to_owned());
+    }
+    let units: Vec<u16> = octets.chunks_exact(2).map(|unit| u16::from_be_bytes([unit[0], unit[1]])).collect();
+    let text = String::from_utf16(&units).ok().filter(|_| octets.len().is_multiple_of(2))?;
+    let is_latin = |c: char| c == '\n' || c == '\r' || (c < '\u{100}' && !c.is_control());
+    let latin = text.chars().filter(|c| is_latin(*c)).count();
+    let is_it = latin >= 2 && text.chars().all(|c| is_latin(c) || c > '\u{ffff}');
+    is_it.then_some(text)
 }
 
 /// Three letters in a row or a blank: codes in hexadecimal read as text by chance rarely have one.
