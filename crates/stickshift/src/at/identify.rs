@@ -176,7 +176,8 @@ pub fn versions() -> Command<Versions> {
 fn bare(answer: &Answer, name: &str) -> Option<String> {
     let line = answer.value(name).or_else(|| answer.lines.first().map(String::as_str))?;
     let line = line.trim();
-    let line = line.strip_prefix('"').and_then(|l| l.strip_suffix('"')).unwrap_or(line).trim();
+    // Some add a short name: `"FM350-GL","FM350-GL"`.
+    let line = line.split("\",\"").next().unwrap_or(line).trim_matches('"').trim();
     // "Manufacturer:" without a name is an empty answer of its own kind.
     let line = line.strip_prefix("Manufacturer:").unwrap_or(line).trim();
     (!line.is_empty()).then(|| line.to_owned())

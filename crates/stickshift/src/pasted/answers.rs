@@ -85,6 +85,10 @@ const COMMANDS: &[(&str, Asked)] = &[
     ("AT+GMM", Asked::Model),
     ("AT+CGMR", Asked::Revision),
     ("AT+GMR", Asked::Revision),
+    ("AT#CGMI", Asked::Maker),
+    ("AT#CGMM", Asked::Model),
+    ("AT#CGMR", Asked::Revision),
+    ("AT#CGSN", Asked::Identity),
     ("AT+CGSN", Asked::Identity),
     ("AT+GSN", Asked::Identity),
     ("AT+QGMR", Asked::Revision),
@@ -92,7 +96,7 @@ const COMMANDS: &[(&str, Asked)] = &[
 ];
 /// Which way a line went, as logs of programs mark it.
 const WAYS: &[&str] =
-    &[">>> ", "<<< ", ">> ", "<< ", "--> ", "<-- ", "-> ", "<- ", "TX: ", "RX: ", "[TX] ", "[RX] "];
+    &[">>> ", "<<< ", ">> ", "<< ", "> ", "< ", "--> ", "<-- ", "-> ", "<- ", "TX: ", "RX: ", "[TX] ", "[RX] "];
 /// What ends a prompt before a command of another shell: `uart:~$ modem at AT+CGMR`.
 const PROMPTS: &[&str] = &["$ ", "# ", "> "];
 
@@ -105,6 +109,15 @@ fn is_registered(text: &str) -> bool {
     // Unsolicited, the state comes first, and places in quotation marks follow.
     let state = second.filter(|field| field.len() == 1).or(first);
     matches!(state, Some("1" | "5"))
+}
+
+/// A line without the time in brackets before it, `[10:00:01] AT+CGMI`.
+fn without_time(text: &str) -> &str {
+    let is_time = |inside: &str| {
+        inside.contains(':') && inside.bytes().all(|b| b.is_ascii_digit() || b": .,-/TZ".contains(&b))
+    };
+    let behind = text.strip_prefix('[').and_then(|open| open.split_once(']'));
+    behind.filter(|(inside, _)| is_time(inside)).map_or(text, |(_, rest)| rest.trim_start())
 }
 
 impl Answers {
@@ -129,6 +142,7 @@ impl Answers {
             None if text.contains("<debug>") || text.contains("<dbg>") => return false,
             None => text,
         };
+        let text = without_time(text);
         let text = WAYS.iter().find_map(|way| text.strip_prefix(way)).unwrap_or(text).trim_start();
         // What is left of a line of that log.
         if text == "'" && !self.in_response {
@@ -182,9 +196,14 @@ impl Answers {
             return true;
         }
         if let Some(error) = text.strip_prefix("+CME ERROR:") {
-            if matches!(error.trim(), "10" | "SIM not inserted") {
+            let failed = match error.trim() {
+                "10" | "SIM not inserted" => Some("sim-missing"),
+                "13" | "SIM failure" | "15" | "SIM wrong" => Some("sim-error"),
+                _ => None,
+            };
+            if let Some(failed) = failed {
                 self.found.state = Some("failed".to_owned());
-                self.found.failed = Some("sim-missing".to_owned());
+                self.found.failed = Some(failed.to_owned());
             }
             self.asked = None;
             self.gives_code = false;
@@ -195,8 +214,10 @@ impl Answers {
         let field = FIELDS.iter().map(|(name, _)| *name).find(|name| text.starts_with(name));
         let question = field.unwrap_or(self.question);
         // `+CGMM: "E173"`
-        let echoed = value.starts_with(['+', '^']).then(|| value.split_once(':')).flatten();
-        let value = string(echoed.map_or(value, |(_, value)| value).trim().trim_matches('"'));
+        let echoed = value.starts_with(['+', '^', '#']).then(|| value.split_once(':')).flatten();
+        // Some add a short name: `"FM350-GL","FM350-GL"`.
+        let value = echoed.map_or(value, |(_, value)| value).trim();
+        let value = string(value.split("\",\"").next().unwrap_or(value).trim_matches('"'));
         let tells = match asked {
             Asked::Information => maker_named(text).is_some().then_some(Asked::Maker),
             Asked::Maker | Asked::Model | Asked::Identity => Some(asked),

@@ -62,6 +62,10 @@ fn answers_that_name_versions_and_ports_are_read() {
     assert_eq!((each.model.as_deref(), each.hardware.as_deref()), (Some("E8372"), Some("CL1E8372HM Ver.A")));
     let named = of("at+gmm\n+GMM: \"E173\"\nOK\nat+gmr\n+GMR: 11.126\nOK\n");
     assert_eq!((named.model.as_deref(), named.revision.as_deref()), (Some("E173"), Some("11.126")));
+    let short = of("AT+CGMM\n+CGMM: \"FM350-GL\",\"FM350\"\nOK\nAT+CPIN?\n+CME ERROR: 13\n");
+    assert_eq!((short.model.as_deref(), short.failed.as_deref()), (Some("FM350-GL"), Some("sim-error")));
+    let telit = of("AT#CGMI\n#CGMI: Telit\nOK\nAT#CGMM\n#CGMM: LE910C1-EU\nOK\n");
+    assert_eq!((telit.manufacturer.as_deref(), telit.model.as_deref()), (Some("Telit"), Some("LE910C1-EU")));
     let managed = of(
         "root@host:~# mmcli -m 4 --command=\"ATI\"\nresponse: 'Manufacturer: Fibocom Wireless Inc.\nModel: FM350-GL\n\
          Revision: 81600.0000.00.29.22.40\n\nIMEI: ##########'\n",

@@ -177,7 +177,8 @@ fn a_sim_that_took_its_pin_wants_none() {
 
 #[test]
 fn answers_behind_marks_of_their_way_are_read() {
-    for (sent, came) in [(">>> ", "<<< "), ("TX: ", "RX: "), ("-> ", "<- ")] {
+    let times = ("[10:00:01] ", "[10:00:01.250] ");
+    for (sent, came) in [(">>> ", "<<< "), ("TX: ", "RX: "), ("-> ", "<- "), ("> ", "< "), times] {
         let text = format!("{sent}AT+CGMM\n{came}MF190\n{came}OK\n{sent}AT+CGMR\n{came}BD_1\n{came}OK\n");
         let modems = read(text.as_bytes()).unwrap().modems;
         assert_eq!(
