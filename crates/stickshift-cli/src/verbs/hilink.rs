@@ -327,7 +327,7 @@ impl Report for Profiles {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         for p in &self.0.profiles {
             let mark = if p.index == self.0.current { '*' } else { ' ' };
-            let fixed = if p.read_only { "  (fixed)" } else { "" };
+            let fixed = if p.read_only { "  (the stick's own, cannot be changed)" } else { "" };
             writeln!(out, "{mark} {}  {}  {}{fixed}", p.index, p.name, p.apn)?;
         }
         Ok(())

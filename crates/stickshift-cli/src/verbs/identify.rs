@@ -111,7 +111,8 @@ struct RouteRow {
 
 impl RouteRow {
     fn of(route: Route, place: &str) -> RouteRow {
-        let to = if route.to == "firmware" { "stick|hilink" } else { route.to };
+        // Either kind can be written; what most come for is the plain modem.
+        let to = if route.to == "firmware" { "stick" } else { route.to };
         let command = match route.by {
             Work::Switch | Work::ReplugAndSwitch if route.to == "modem" => {
                 format!("stickshift switch {place}")
@@ -263,6 +264,9 @@ impl Report for Identified {
             }
             writeln!(out, "    risk: {}", row.route.risk)?;
             writeln!(out, "    {before}{}", row.command)?;
+            if row.route.to == "firmware" {
+                writeln!(out, "    with --to hilink for HiLink firmware")?;
+            }
         }
         if self.routes.is_empty() {
             let until = if self.has_said { "" } else { " until it says what it is" };

@@ -250,7 +250,7 @@ impl Report for Used {
             (number, true) => writeln!(out, "on network {number}"),
             (number, false) => writeln!(
                 out,
-                "the stick took the choice, and is not on network {number} yet; `stickshift network show` tells where it is, and `network use auto` takes the choice back"
+                "the stick took the choice, and does not show yet that it is on network {number}; `stickshift network show` tells where it is, and `network use auto` takes the choice back"
             ),
         }
     }

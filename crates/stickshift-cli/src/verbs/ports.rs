@@ -26,7 +26,7 @@ pub(crate) struct PortsArgs {
 enum PortsVerb {
     /// Show the current composition and the possible ports
     Show,
-    /// Set the composition from the next start on. One without an AT port (2 or 12) is refused: it would lock you out
+    /// Set the composition from the next start on. One without a port for AT commands (at, or 2 or 12 among the values of AT^SETPORT) is refused: it would lock you out
     Set {
         /// Port names in order, from at, modem, ncm, diag, gps, cdrom, sd (for example at,modem,ncm); or AT^SETPORT values, BEFORE;AFTER
         /// ('FF;12,10,16'); or one number, for AT^U2DIAG of older sticks

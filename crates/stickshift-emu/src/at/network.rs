@@ -32,8 +32,9 @@ pub(super) const ROWS: &[CommandRow] = &[
         if !is_registered(call) {
             return AtAnswer::line("+COPS: 0").into();
         }
-        let (mode, (name, _, _)) = (u8::from(call.modem.radio.manual), call.modem.radio.operator);
-        AtAnswer::line(format!("+COPS: {mode},0,\"{name}\",{}", technology(call))).into()
+        let (mode, (long, _, number)) = (u8::from(call.modem.radio.manual), call.modem.radio.operator);
+        let (format, name) = if call.port.network_numbers { (2, number) } else { (0, long) };
+        AtAnswer::line(format!("+COPS: {mode},{format},\"{name}\",{}", technology(call))).into()
     }),
     ("+COPS=?", Knows::Every, |call| {
         let one = |(state, long, short, number, technology): &(u8, &str, &str, &str, u8)| {
@@ -164,7 +165,10 @@ fn choose_operator(call: &mut Call<'_>) -> CommandResult {
     let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
     match fields[..] {
         ["0", ..] => call.modem.radio.manual = false,
-        ["3", _] => {}
+        ["3", format] => {
+            call.port.network_numbers = format == "2";
+            return AtAnswer::ok().into();
+        }
         ["1", "2", number, ..] => {
             match NETWORKS.iter().find(|n| n.3 == number) {
                 None => return CommandResult::from(AtAnswer::Cme(30)).after(Duration::from_secs(20)),

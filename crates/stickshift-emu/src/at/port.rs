@@ -39,6 +39,8 @@ pub struct AtPort {
     pub(crate) events: bool,
     /// `AT+CREG`, `AT+CGREG`, `AT+CEREG`: how much they tell.
     pub(crate) registration: [u8; 3],
+    /// `AT+COPS=3,2`: networks have numbers in place of names.
+    pub(crate) network_numbers: bool,
     /// `AT+CMGF=1`.
     pub(crate) text_mode: bool,
     pub(super) takes: Takes,
@@ -60,6 +62,7 @@ impl AtPort {
             reports: true,
             events: false,
             registration: [0; 3],
+            network_numbers: false,
             text_mode: false,
             takes: Takes::Commands,
             carried: 0,

@@ -8,7 +8,10 @@ fn usual(kind: &str) -> (&'static str, &'static str) {
         "usage" => {
             ("the request is not one that this server takes", "docs/openapi.json describes what it takes")
         }
-        "not-found" => ("it was never there, or is there no longer", "load the list that it was in again"),
+        "not-found" => (
+            "it was never there, or is there no longer",
+            "load the list that it was in again; docs/openapi.json has the addresses",
+        ),
         "no-stick" => ("no stick of this computer fits", "`stickshift list` shows those that are there"),
         "read-only" => (
             "the password is that of those who may only look, or the server was started with --read-only",

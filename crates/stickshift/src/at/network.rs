@@ -247,6 +247,11 @@ pub fn name_by_number() -> Command<()> {
     Command::plain("AT+COPS=3,2").that(Effect::Reads)
 }
 
+/// `AT+COPS=3,0`: it tells names again, as after power-on.
+pub fn name_in_words() -> Command<()> {
+    Command::plain("AT+COPS=3,0").that(Effect::Reads)
+}
+
 /// `AT+COPS=0`: the stick chooses its network.
 pub fn select_automatically() -> Command<()> {
     Command::plain("AT+COPS=0").within(Duration::from_secs(120))

@@ -162,7 +162,7 @@ pub fn composition() -> Command<Composition> {
 /// `AT^SETPORT=`: another composition, in force after a restart.
 ///
 /// # Errors
-/// `LocksOut` for one without a PCUI port; `Usage` for one too long to be real.
+/// `LocksOut` for one without a PCUI port; `Usage` for one too long to be real, and for a port that stands there twice.
 pub fn set_composition(composition: &Composition) -> Result<Command<()>> {
     if !composition.keeps_at() {
         return Err(Error::new(
@@ -173,6 +173,11 @@ pub fn set_composition(composition: &Composition) -> Result<Command<()>> {
     }
     if composition.before.len() + composition.after.len() > 16 {
         return Err(Error::new(ErrorKind::Usage, "a stick has no more than sixteen ports"));
+    }
+    for list in [&composition.before, &composition.after] {
+        if let Some((_, twice)) = list.iter().enumerate().find(|(at, code)| list[..*at].contains(*code)) {
+            return Err(Error::new(ErrorKind::Usage, format!("port {twice} stands there twice")));
+        }
     }
     Ok(Command::plain(format!("AT^SETPORT={}", quoted(&composition.to_string())?)))
 }

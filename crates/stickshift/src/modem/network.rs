@@ -406,9 +406,11 @@ impl Modem<'_> {
             let Some(now) = modem.network_by_number()? else { return Ok(Seen::Nothing) };
             Ok(match (is_it(&now), number) {
                 (true, _) => Seen::Done,
-                // Not in force, so the refusal left nothing. (Without one, the choice may still be on its way.) A choice by hand is
-                // told, also where it was so before.
-                (false, Some(_)) if refused && now.automatic && before.as_ref() == Some(&now) => {
+                // Not in force, so the refusal left nothing. (Without one, the choice may still be on its way.) Chosen by hand and on no
+                // network, it may be the refused one that it stays with.
+                (false, Some(_))
+                    if refused && (now.automatic || now.name.is_some()) && before.as_ref() == Some(&now) =>
+                {
                     Seen::Untouched
                 }
                 (false, Some(_)) if refused && before.is_some() => {
@@ -427,7 +429,9 @@ impl Modem<'_> {
     fn network_by_number(&mut self) -> Result<Option<at_net::Operator>> {
         let at = self.only_at("networks")?;
         at.run_if_known(&at_net::name_by_number())?;
-        at.run_if_known(&at_net::operator())
+        let now = at.run_if_known(&at_net::operator())?;
+        at.run_if_known(&at_net::name_in_words())?;
+        Ok(now)
     }
 
     fn use_network_over_mbim(&mut self, number: Option<&str>) -> Result<bool> {

@@ -149,7 +149,7 @@ fn named(names: &[String], cdrom_first: bool, choices: &[(PortCode, String)]) ->
                 .with("names", "at, modem, ncm, diag, gps, cdrom, sd; or BEFORE;AFTER")
         })
     };
-    let after = names.iter().map(|word| code(word.trim())).collect::<Result<_>>()?;
+    let after = names.iter().map(|word| code(&word.trim().to_ascii_lowercase())).collect::<Result<_>>()?;
     let before = if cdrom_first { vec![code("cdrom")?] } else { Vec::new() };
     Ok(Composition { before, after })
 }

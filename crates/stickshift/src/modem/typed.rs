@@ -132,6 +132,7 @@ mod tests {
             ("AT ^setport = \"FF;16\"", Some(ErrorKind::LocksOut)),
             ("AT+CSQ;^SETPORT=\"FF;16\"", Some(ErrorKind::LocksOut)),
             ("AT^SETPORT=nonsense", Some(ErrorKind::Usage)),
+            ("AT^SETPORT=\"FF;12,10,12\"", Some(ErrorKind::Usage)),
             ("AT^SETPORT=\"FF;12,16\"", None),
             ("AT^SETPORT?", None),
             ("AT^SETPORT=?", None),

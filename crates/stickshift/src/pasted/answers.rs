@@ -95,8 +95,9 @@ const COMMANDS: &[(&str, Asked)] = &[
     ("ATI", Asked::Information),
 ];
 /// Which way a line went, as logs of programs mark it.
-const WAYS: &[&str] =
-    &[">>> ", "<<< ", ">> ", "<< ", "> ", "< ", "--> ", "<-- ", "-> ", "<- ", "TX: ", "RX: ", "[TX] ", "[RX] "];
+const WAYS: &[&str] = &[
+    ">>> ", "<<< ", ">> ", "<< ", "> ", "< ", "--> ", "<-- ", "-> ", "<- ", "TX: ", "RX: ", "[TX] ", "[RX] ",
+];
 /// What ends a prompt before a command of another shell: `uart:~$ modem at AT+CGMR`.
 const PROMPTS: &[&str] = &["$ ", "# ", "> "];
 

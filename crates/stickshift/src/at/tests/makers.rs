@@ -99,15 +99,23 @@ fn figures_of_sierra_with_5g() {
     ];
     let (s, carriers) = run(&makers::sierra(), &ok(&lines));
     assert_eq!((s.rsrp, s.rsrq, s.sinr), (Some(Exact(-91.0)), Some(Exact(-12.1)), Some(Exact(9.8))));
-    assert_eq!((s.nr_rsrp, s.nr_rsrq, s.nr_sinr), (Some(Exact(-88.0)), Some(Exact(-10.8)), Some(Exact(17.5))));
+    assert_eq!(
+        (s.nr_rsrp, s.nr_rsrq, s.nr_sinr),
+        (Some(Exact(-88.0)), Some(Exact(-10.8)), Some(Exact(17.5)))
+    );
     let bands: Vec<_> = carriers.iter().map(|c| (c.band, c.channel)).collect();
     assert_eq!(bands, [(66, 66_786), (71, 129_870)]);
 
-    let alone = ["System mode:   NR5G", "NR5G RSRP (dBm): -104        NR5G RSRQ (dB):  -15", "NR5G SINR (dB):   0.5"];
+    let alone =
+        ["System mode:   NR5G", "NR5G RSRP (dBm): -104        NR5G RSRQ (dB):  -15", "NR5G SINR (dB):   0.5"];
     let (s, _) = run(&makers::sierra(), &ok(&alone));
     assert_eq!((s.rsrp, s.rsrq, s.sinr, s.nr_rsrp), (None, None, None, Some(Exact(-104.0))));
 
-    let blanks = ["System mode : LTE       PS state : Attached", "RSRP (dBm) : -100       TAC : 84(3)", "RSRQ (dBm) : -8.0"];
+    let blanks = [
+        "System mode : LTE       PS state : Attached",
+        "RSRP (dBm) : -100       TAC : 84(3)",
+        "RSRQ (dBm) : -8.0",
+    ];
     let (s, _) = run(&makers::sierra(), &ok(&blanks));
     assert_eq!((s.rsrp, s.rsrq), (Some(Exact(-100.0)), Some(Exact(-8.0))));
 }

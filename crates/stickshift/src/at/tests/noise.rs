@@ -15,6 +15,7 @@ fn plain_commands() {
     let all = [
         network::select_automatically(),
         network::name_by_number(),
+        network::name_in_words(),
         network::tell_causes(network::Domain::Lte),
         sim::enter("1234"),
         sim::unblock("12345678", "1234"),
