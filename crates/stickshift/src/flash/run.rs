@@ -21,8 +21,9 @@ const AT_RESET_ANSWER: Duration = Duration::from_secs(1);
 const LATE: Duration = Duration::from_millis(2);
 /// How often a restart is asked for that nothing answers.
 const RESETS: u32 = 2;
-/// How often in a row a partition is begun again without getting further than before.
-const VAIN: u32 = 3;
+/// How often in a row a partition is begun again without getting further than before: memory that fails twice at one place is worn out, and
+/// each try wears it more.
+const VAIN: u32 = 1;
 /// Blocks between two progress reports.
 const TELL_BLOCKS: u32 = 32;
 /// Requests that were not answered as they should be, told one by one; the others are counted.

@@ -373,7 +373,7 @@ fn a_partition_is_begun_again_while_that_gets_further() {
     let good = format!("{}{ACK}{}{ACK}{}{ACK}{VERSION}", start_frame(), block_frame(), end_frame());
     let (result, warnings) = send(&format!("{once}{good}"), Finish::Stay);
     assert_eq!((result.unwrap(), warnings), (Outcome::Complete, vec!["partition-restart"]));
-    let error = send(&once.repeat(4), Finish::Stay).0.unwrap_err();
+    let error = send(&once.repeat(2), Finish::Stay).0.unwrap_err();
     assert_eq!((error.fact("code"), error.fact("block")), (Some("07"), Some("1")));
     assert_eq!(error.verdict(), Some(Verdict::Recoverable));
     // Nor is a refusal of another kind argued with.
@@ -455,9 +455,9 @@ fn every_refusal_keeps_its_code_wherever_it_comes() {
         let no = refusal(code);
         let authorisation = (0x0a..=0x0e).contains(&code);
         let kind = if authorisation { ErrorKind::SignatureRefused } else { ErrorKind::RequestRefused };
-        // A failed operation is worth more tries of the whole partition, an unknown command of what was asked: it may be another's.
+        // A failed operation is worth one more try of the whole partition, an unknown command of what was asked: it may be another's.
         let failed = code == nak::OPERATION_FAILED;
-        let (whole, asked) = (if failed { 4 } else { 1 }, if code == nak::INVALID_COMMAND { 4 } else { 1 });
+        let (whole, asked) = (if failed { 2 } else { 1 }, if code == nak::INVALID_COMMAND { 4 } else { 1 });
         let refused = |request: String| format!("{request}{no}{VERSION}").repeat(asked);
         let at_start = refused(start_frame()).repeat(whole);
         let at_block = format!("{begun}{}", refused(block_frame())).repeat(whole);
