@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use stickshift::atomic_file::{self, AtomicFile, Existing, is_same};
+use stickshift::atomic_file::{AtomicFile, Existing, is_same};
 use stickshift::error::{Detail, Error, ErrorKind, Result};
 #[cfg(any(feature = "mqtt", feature = "virtual", test))]
 use stickshift::random;
@@ -271,32 +271,36 @@ pub(crate) fn write(path: &Path, bytes: &[u8], force: bool, inputs: &[&Path]) ->
 /// Fails when something is at `path` that may not be replaced.
 ///
 /// # Errors
-/// `FileUnwritable`, `FileExists`.
+/// As [`begin`].
 pub(crate) fn check_free(path: &Path, force: bool) -> Result<()> {
-    AtomicFile::begin(path, existing(force)).map(drop)
+    begin(path, force).map(drop)
+}
+
+/// Begins a file that takes its name when it is committed, in the place of one that is there only with `force`.
+///
+/// # Errors
+/// `FileUnwritable`, `FileExists`.
+pub(crate) fn begin(path: &Path, force: bool) -> Result<AtomicFile> {
+    AtomicFile::begin(path, existing(force))
 }
 
 fn existing(force: bool) -> Existing {
     if force { Existing::Replace } else { Existing::Keep }
 }
 
-/// Begins a trace: a new file that only its owner can read, or with `force` in the place of a regular file. Never through a link, and never
-/// in the place of a file that the command line names for something else.
+/// Begins a trace: a new file that only its owner can read, or with `force` in the place of a regular file, which stays until the new one
+/// is published. Never through a link, and never in the place of a file that the command line names for something else.
 ///
 /// # Errors
 /// `FileUnwritable`, `FileExists`; `Usage` for a file that is an input.
-pub(crate) fn create_trace(path: &Path, force: bool) -> Result<File> {
-    atomic_file::check(path, existing(force))?;
+pub(crate) fn create_trace(path: &Path, force: bool) -> Result<AtomicFile> {
+    let mut trace = AtomicFile::begin(path, existing(force))?;
     let named = named_on_the_command_line();
     refuse_inputs(path, &named.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
-    if path.symlink_metadata().is_ok() {
-        fs::remove_file(path).map_err(|e| unwritable(path, e))?;
+    if !path.exists() {
+        trace.hide()?;
     }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(|e| unwritable(path, e))
+    Ok(trace)
 }
 
 /// A folder that only this process knows, gone when it is dropped.
@@ -471,13 +475,20 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_trace_is_its_owners_and_goes_through_no_link() {
-        use std::os::unix::fs::{MetadataExt, symlink};
+        use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
         let folder = tempfile::tempdir().unwrap();
         let trace = folder.path().join("trace");
-        create_trace(&trace, false).unwrap();
-        assert_eq!(fs::metadata(&trace).unwrap().mode() & 0o777, 0o600);
+        let mode = || fs::metadata(&trace).unwrap().mode() & 0o777;
+        create_trace(&trace, false).unwrap().publish().unwrap();
+        assert_eq!(mode(), 0o600);
         assert!(create_trace(&trace, false).unwrap_err().is(ErrorKind::FileExists));
-        create_trace(&trace, true).unwrap();
+        // One that is there stays until the new one is published, and whoever could read it reads the new one.
+        fs::write(&trace, "old").unwrap();
+        fs::set_permissions(&trace, PermissionsExt::from_mode(0o640)).unwrap();
+        let new = create_trace(&trace, true).unwrap();
+        assert_eq!(fs::read(&trace).unwrap(), b"old");
+        new.publish().unwrap().write_all(b"new").unwrap();
+        assert_eq!((fs::read(&trace).unwrap(), mode()), (b"new".to_vec(), 0o640));
         let link = folder.path().join("link");
         symlink(&trace, &link).unwrap();
         for other in [&*link, folder.path(), Path::new("/dev/null")] {

@@ -153,8 +153,9 @@ const MESSAGE: &str = "555342431234567800000000000000110620000001010001000000";
 #[test]
 fn the_watcher() {
     let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("trace.txt"), "# an older one\n").unwrap();
     let mut watcher = Command::new(env!("CARGO_BIN_EXE_stickshift"))
-        .args(["watch", "--virtual", "k3772", "--trace", "trace.txt"])
+        .args(["watch", "--virtual", "k3772", "--trace", "trace.txt", "--force"])
         .current_dir(folder.path())
         .stdout(Stdio::piped())
         .spawn()
@@ -165,7 +166,7 @@ fn the_watcher() {
     watcher.wait().unwrap();
     assert!(switched.is_some());
     let trace = std::fs::read_to_string(folder.path().join("trace.txt")).unwrap();
-    assert!(trace.contains("# open 1-1 usb") && trace.contains(MESSAGE), "{trace}");
+    assert!(trace.starts_with("# open 1-1 usb") && trace.contains(MESSAGE), "{trace}");
 }
 
 #[test]
@@ -193,6 +194,33 @@ fn a_verb_that_only_looks_sends_nothing() {
     let trace = traced(folder.path(), &["doctor", "--virtual", "k3772"]);
     let mut asked = trace.lines().filter(|line| line.starts_with('>'));
     assert!(asked.all(|line| line.starts_with("> 8006")), "{trace}");
+}
+
+#[test]
+fn an_older_trace_stays_until_something_is_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("trace.txt");
+    let older = "# open 1-1 usb\n> 01\n";
+    std::fs::write(&file, older).unwrap();
+    // Refused before a bus is opened; no such stick; a stick that is only looked at.
+    for verb in [
+        &["switch", "--virtual", "no-such-stick"][..],
+        &["identify", "9-9", "--virtual", "k3772"],
+        &["list", "--virtual", "k3772"],
+    ] {
+        assert_eq!(traced(folder.path(), verb), older, "{verb:?}");
+    }
+    #[cfg(unix)]
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
+    let trace = traced(folder.path(), &["switch", "--virtual", "k3772"]);
+    assert!(trace.contains(MESSAGE) && !trace.contains("> 01\n"), "{trace}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o640);
+    }
+    let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(names.iter().all(|name| !name.to_string_lossy().ends_with(".tmp")), "{names:?}");
 }
 
 /// What is secret in the runs below; the virtual sticks' IMEI and IMSI begin so.

@@ -89,15 +89,38 @@ impl AtomicFile {
     ///
     /// # Errors
     /// `FileUnwritable`, `FileExists`; the old file, if any, is then untouched.
-    pub fn commit(mut self) -> Result<()> {
-        let Some(writer) = self.writer.take() else { return Ok(()) };
+    pub fn commit(self) -> Result<()> {
+        self.publish().map(drop)
+    }
+
+    /// The same, and hands out the file to be written on: for what has to be there when the program dies on the way.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub fn publish(mut self) -> Result<File> {
+        let writer = self.writer.take().expect("only this takes the writer, and it takes self");
         let unwritable = |e| unwritable(&self.target, e);
         let file = writer.into_inner().map_err(|e| unwritable(e.into_error()))?;
         file.sync_all().map_err(unwritable)?;
         // Somebody may have put something else there meanwhile.
         replaceable(&self.target, self.existing)?;
         self.name(&file).map_err(|e| unwritable_or_exists(&self.target, e))?;
-        sync_folder(&self.target).map_err(|e| self::unwritable(&self.target, e))
+        sync_folder(&self.target).map_err(|e| self::unwritable(&self.target, e))?;
+        Ok(file)
+    }
+
+    /// Makes it readable for nobody but its owner.
+    ///
+    /// # Errors
+    /// `FileUnwritable`.
+    pub fn hide(&mut self) -> Result<()> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let hidden = self.writer().get_ref().set_permissions(fs::Permissions::from_mode(0o600));
+            hidden.map_err(|e| unwritable(&self.target, e))?;
+        }
+        Ok(())
     }
 
     fn name(&mut self, file: &File) -> io::Result<()> {
@@ -120,7 +143,7 @@ impl AtomicFile {
     }
 
     fn writer(&mut self) -> &mut BufWriter<File> {
-        self.writer.as_mut().expect("only commit takes the writer, and it takes self")
+        self.writer.as_mut().expect("only publish takes the writer, and it takes self")
     }
 }
 
@@ -324,12 +347,7 @@ pub fn write(target: &Path, bytes: &[u8]) -> Result<()> {
 /// `FileUnwritable`, `FileExists`.
 pub fn write_for_owner(target: &Path, bytes: &[u8], existing: Existing) -> Result<()> {
     let mut file = AtomicFile::begin(target, existing)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = fs::Permissions::from_mode(0o600);
-        file.writer().get_ref().set_permissions(mode).map_err(|e| unwritable(target, e))?;
-    }
+    file.hide()?;
     file.write_all(bytes).map_err(|e| unwritable(target, e))?;
     file.commit()
 }

@@ -20,13 +20,13 @@ use stickshift::stick::{Mode, Place};
 
 use crate::advice::Way;
 use crate::options::Global;
+use crate::overlays;
 #[cfg(feature = "virtual")]
 use crate::virtual_computer::VirtualComputer;
 #[cfg(feature = "virtual")]
 use crate::virtual_option::Played;
 #[cfg(feature = "virtual")]
 use crate::virtual_state;
-use crate::{files, overlays};
 use port_bus::PortBus;
 use trace_file::{TraceFile, TraceState};
 use url_bus::UrlBus;
@@ -147,8 +147,8 @@ impl Opener {
         };
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         if sink.is_none() {
-            let file = files::create_trace(path, self.options.force)?;
-            *sink = Some(Arc::new(Mutex::new(TraceFile::new(file, self.trace.clone()))));
+            let file = TraceFile::create(path, self.options.force, self.trace.clone())?;
+            *sink = Some(Arc::new(Mutex::new(file)));
         }
         Ok(sink.clone())
     }

@@ -2,7 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use stickshift::atomic_file::AtomicFile;
+use stickshift::error::Result;
+
+use crate::files;
 
 /// Whether a trace could be written.
 #[derive(Clone, Debug, Default)]
@@ -17,34 +23,52 @@ impl TraceState {
 
 /// Ends with the first write that fails: a trace with a hole in it would play back wrong.
 pub(super) struct TraceFile {
-    file: File,
+    /// Until something is recorded, where there is an older trace that it replaces.
+    waiting: Option<AtomicFile>,
+    file: Option<File>,
     length: u64,
     state: TraceState,
 }
 
 impl TraceFile {
-    pub(super) fn new(file: File, state: TraceState) -> TraceFile {
-        TraceFile { file, length: 0, state }
+    /// # Errors
+    /// As [`files::create_trace`].
+    pub(super) fn create(path: &Path, force: bool, state: TraceState) -> Result<TraceFile> {
+        let new = files::create_trace(path, force)?;
+        let (waiting, file) = if path.exists() { (Some(new), None) } else { (None, Some(new.publish()?)) };
+        Ok(TraceFile { waiting, file, length: 0, state })
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if let Some(mut waiting) = self.waiting.take() {
+            // On the disk before the older one goes.
+            waiting.write_all(bytes)?;
+            self.file = Some(waiting.publish().map_err(io::Error::other)?);
+            self.length = bytes.len() as u64;
+            return Ok(());
+        }
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let written = file.write_all(bytes);
+        match written {
+            Ok(()) => self.length += bytes.len() as u64,
+            // What is there stays readable: it ends with a whole line.
+            Err(_) => drop(file.set_len(self.length)),
+        }
+        written
     }
 }
 
 impl Write for TraceFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut problem = self.state.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.clone();
+        let mut problem = state.0.lock().unwrap_or_else(PoisonError::into_inner);
         if problem.is_none() {
-            match self.file.write_all(bytes) {
-                Ok(()) => self.length += bytes.len() as u64,
-                Err(error) => {
-                    // What is there stays readable: it ends with a whole line.
-                    let _ = self.file.set_len(self.length);
-                    *problem = Some(error.to_string());
-                }
-            }
+            *problem = self.append(bytes).err().map(|error| error.to_string());
         }
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        Ok(())
     }
 }
