@@ -69,6 +69,38 @@ fn ids_that_no_profile_switches_are_said() {
     }
 }
 
+/// Two file systems in one image, such as a running one and one for recovery.
+#[test]
+fn every_table_of_an_image_is_named_and_so_is_what_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/router_image");
+    let part = |name: &str| fs::read(corpus.join(name)).unwrap();
+    let (gzip, xz) = (part("gzip"), part("xz"));
+    let second = format!("{:#x}", gzip.len());
+    let knows = |bytes: &[u8]| {
+        fs::write(folder.path().join("router.img"), bytes).unwrap();
+        let run = stickshift(folder.path(), &["router", "knows", "router.img", "12d1:1526"]);
+        (run.status.code(), text(&run.stdout) + &text(&run.stderr))
+    };
+    let (code, said) = knows(b"");
+    assert!(code == Some(5) && said.contains("the file is empty") && !said.contains("squashfs"), "{said}");
+    let (code, said) = knows(&gzip[..96]);
+    assert!(code == Some(5) && said.contains("ends inside its file system"), "{said}");
+    let alone = knows(&gzip);
+    assert_eq!(alone.1.matches("/usb-mode.json").count(), 1, "{}", alone.1);
+    assert_eq!(knows(&[&gzip[..], &[0xff; 100_000]].concat()), alone);
+    let (_, said) = knows(&[gzip.clone(), xz].concat());
+    for place in ["0x0", &second] {
+        assert!(said.contains(&format!("/usb-mode.json, in the file system at {place}")), "{said}");
+    }
+    assert!(!said.contains("the first one is read"), "{said}");
+    // A file system that does not open may hold a table with it.
+    let (code, said) = knows(&[gzip, part("folder-cycle")].concat());
+    assert!(code == Some(5) && said.contains(&format!("the file system at {second}:")), "{said}");
+    let listed = stickshift(folder.path(), &["router", "list", "router.img"]);
+    assert!(text(&listed.stderr).contains(&format!("the file system at {second} is not read")), "{listed:?}");
+}
+
 #[cfg(feature = "virtual")]
 #[test]
 fn openwrt_for_a_stick_that_is_here_is_written_below_a_folder() {

@@ -223,3 +223,20 @@ fn a_file_of_magics_is_searched_once() {
         assert_eq!(refusal(magic.repeat((2 << 20) / magic.len())).0, ErrorKind::WrongFileKind);
     }
 }
+
+/// Nothing, a header, whole pieces of flash memory; and what stands behind the image, which is padding as a rule.
+#[test]
+fn an_image_that_is_cut_is_refused_and_one_with_more_behind_it_reads() {
+    assert_eq!(refusal(Vec::new()), (ErrorKind::WrongFileKind, "the file is empty".to_owned()));
+    let mut writer = Writer { data: vec![0xa5; 300_000], ..Writer::default() };
+    let file = writer.sparse(1);
+    let root = writer.folder(&[(b"file", file)], None);
+    let whole = writer.finish(root);
+    assert_eq!(read_all(whole.clone()).expect("an image"), ["/", "/file"]);
+    for length in [96].into_iter().chain((1..).map(|n| n << 16).take_while(|n| *n < whole.len())) {
+        assert_eq!(refusal(whole[..length].to_vec()).0, ErrorKind::FileTruncated, "{length}");
+    }
+    for garbage in [&[0xff; 70_000][..], &[0; 70_000], b"hsqs", &b"hsqs\0sqsh".repeat(9000)] {
+        assert_eq!(read_all([&whole[..], garbage].concat()).expect("an image"), ["/", "/file"]);
+    }
+}

@@ -72,29 +72,47 @@ fn open(path: &Path) -> Result<Image> {
     Image::parse(files::read_router_image(path)?).map_err(|e| e.with("file", path.display()))
 }
 
-/// The image's file systems, opened; fails when none of them opens.
-fn file_systems(image: &Image) -> Result<Vec<FileSystem<'_>>> {
-    let mut opened = Vec::new();
+/// The file systems of an image, opened.
+struct Opened<'a> {
+    /// Each by its name, where there are several.
+    file_systems: Vec<(Option<String>, FileSystem<'a>)>,
+    /// Those that do not open: name and reason.
+    closed: Vec<(String, String)>,
+}
+
+/// Opens the image's file systems; fails when none of them opens.
+fn file_systems(image: &Image) -> Result<Opened<'_>> {
+    let mut opened = Opened { file_systems: Vec::new(), closed: Vec::new() };
     let mut first_error = None;
     for at in &image.file_systems {
+        let name = format!("the file system at {:#x}", at.offset);
         match FileSystem::open(image.bytes_of(at), at) {
-            Ok(file_system) => opened.push(file_system),
+            Ok(file_system) => {
+                opened.file_systems.push(((image.file_systems.len() > 1).then_some(name), file_system));
+            }
             Err(e) => {
+                opened.closed.push((name, e.to_string()));
                 first_error.get_or_insert(e);
             }
         }
     }
     match first_error {
-        Some(error) if opened.is_empty() => Err(error),
+        Some(error) if opened.file_systems.is_empty() => Err(error),
         _ => Ok(opened),
     }
 }
 
+fn say_closed(context: &Context, opened: &Opened<'_>) {
+    for (name, why) in &opened.closed {
+        context.session().warn("not-read", format!("{name} is not read: {why}"));
+    }
+}
+
 /// Paths that stand more than once in the image: in one file system, or in several of them, which may all have the same folders.
-fn repeated(file_systems: &[FileSystem<'_>]) -> BTreeSet<String> {
+fn repeated(opened: &Opened<'_>) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
     let mut repeated: BTreeSet<String> = BTreeSet::new();
-    for file_system in file_systems {
+    for (_, file_system) in &opened.file_systems {
         repeated.extend(file_system.repeated().iter().cloned());
         let files = file_system.files().filter(|file| file.kind != FileKind::Folder);
         repeated.extend(files.filter_map(|file| seen.replace(file.path)));
@@ -119,9 +137,11 @@ fn say_repeated(context: &Context, paths: &BTreeSet<String>) {
 
 fn list(context: &Context, path: &Path) -> Result<()> {
     let image = open(path)?;
-    let file_systems = file_systems(&image)?;
-    say_repeated(context, &repeated(&file_systems));
-    let files: Vec<FileRow> = file_systems.iter().flat_map(|f| f.files().map(FileRow::of)).collect();
+    let opened = file_systems(&image)?;
+    say_closed(context, &opened);
+    say_repeated(context, &repeated(&opened));
+    let files: Vec<FileRow> =
+        opened.file_systems.iter().flat_map(|(_, f)| f.files().map(FileRow::of)).collect();
     context.output.finish(&Listing { files });
     Ok(())
 }
@@ -133,12 +153,13 @@ fn extract(context: &Context, path: &Path, name: &str, output: Option<PathBuf>) 
     let output = output.unwrap_or_else(|| PathBuf::from(own));
     context.output.leave_room(&output)?;
     let mut missing = None;
-    let file_systems = file_systems(&image)?;
-    let mut paths = repeated(&file_systems);
+    let opened = file_systems(&image)?;
+    say_closed(context, &opened);
+    let mut paths = repeated(&opened);
     paths.retain(|path| path.trim_start_matches('/') == name.trim_start_matches('/'));
     say_repeated(context, &paths);
     let mut file = OutputFile::create(&output, context.global.force, &[path])?;
-    for file_system in file_systems {
+    for (_, file_system) in opened.file_systems {
         match file_system.copy(name, EXTRACT_LIMIT, &mut file) {
             Ok(bytes) => {
                 file.commit()?;
@@ -159,11 +180,11 @@ fn knows(context: &Context, path: &Path, ids: &str) -> Result<()> {
     let (id, key) = profile::parse_key(ids)?;
     let is_meant = |entry: &&Entry| key.as_ref().is_none_or(|key| entry.key == *key);
     let image = open(path)?;
-    let file_systems = file_systems(&image)?;
-    let mut paths = repeated(&file_systems);
-    paths.retain(|path| tables::is_table(path));
-    say_repeated(context, &paths);
-    let found = all_tables(&file_systems)?;
+    let opened = file_systems(&image)?;
+    // Of one file system only the first of a path is read; of several, each.
+    let within = opened.file_systems.iter().flat_map(|(_, file_system)| file_system.repeated());
+    say_repeated(context, &within.filter(|path| tables::is_table(path)).cloned().collect());
+    let found = all_tables(opened)?;
     let answers: Vec<Answer> = found
         .tables
         .iter()
@@ -197,10 +218,15 @@ fn knows(context: &Context, path: &Path, ids: &str) -> Result<()> {
     }
 }
 
-fn all_tables(file_systems: &[FileSystem<'_>]) -> Result<Tables> {
-    let mut all = Tables::default();
-    for file_system in file_systems {
-        let found = tables::find(file_system)?;
+/// The tables of every file system, each named so that no two are alike.
+fn all_tables(opened: Opened<'_>) -> Result<Tables> {
+    let mut all = Tables { unread: opened.closed, ..Tables::default() };
+    for (name, file_system) in opened.file_systems {
+        let mut found = tables::find(&file_system)?;
+        if let Some(name) = name {
+            found.tables.iter_mut().for_each(|table| table.path.push_str(&format!(", in {name}")));
+            found.unread.iter_mut().for_each(|(path, _)| path.push_str(&format!(", in {name}")));
+        }
         all.tables.extend(found.tables);
         all.unread.extend(found.unread);
     }
@@ -219,7 +245,7 @@ pub(crate) fn inspect(context: &Context, path: &Path) -> Result<bool> {
         Err(e) if e.is(ErrorKind::WrongFileKind) || !certain => return Ok(false),
         Err(e) => return Err(e.with("file", path.display())),
     };
-    let opened = file_systems(&image).and_then(|file_systems| all_tables(&file_systems));
+    let opened = file_systems(&image).and_then(all_tables);
     if opened.is_err() && !certain {
         return Ok(false);
     }

@@ -353,6 +353,7 @@ fn why_none(bytes: &[u8], container: &Container) -> Error {
         return Error::new(ErrorKind::Unsupported, "the file system is a squashfs older than version 4");
     }
     match container {
+        Container::Unknown if bytes.is_empty() => Error::new(ErrorKind::WrongFileKind, "the file is empty"),
         // The other header of TP-Link begins with its version and has the vendor's text elsewhere.
         Container::Unknown if bytes.len() > HEADER_SIZE && bytes.starts_with(&[0, 0, 0, 3]) => Error::new(
             ErrorKind::Unsupported,

@@ -77,9 +77,12 @@ pub fn find(file_system: &FileSystem<'_>) -> Result<Tables> {
         .files()
         .filter(|f| matches!(f.kind, FileKind::File(_)) && is_table(&f.path))
         .map(|f| f.path)
-        .take(FILES_LIMIT)
+        .take(FILES_LIMIT + 1)
         .collect();
-    for path in names {
+    if let Some(path) = names.get(FILES_LIMIT) {
+        found.unread.push((path.clone(), format!("this is table {}, and no more are read", FILES_LIMIT + 1)));
+    }
+    for path in names.into_iter().take(FILES_LIMIT) {
         let name = path.rsplit('/').next().unwrap_or_default();
         let import = file_system.read(&path, MAX_FILE as u64).and_then(|bytes| {
             let whole = formats::import(&bytes, name);
