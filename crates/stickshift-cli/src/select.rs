@@ -29,9 +29,9 @@ pub(crate) fn its_page(stick: &Stick) -> &'static str {
     if is_huawei_design(stick.id.vendor) { "stickshift hilink status" } else { OTHER_PAGE }
 }
 
-/// What helps a stick that waits for firmware of Qualcomm's kind.
+/// What helps a stick whose chip waits for firmware.
 #[cfg(feature = "pasted")]
-pub(crate) const QDL: &str = "it waits for firmware of Qualcomm's kind: unplug it and plug it in again; if it stays so, its maker's tool loads it, or one of qmi-firmware-update, qdl and gobi-loader";
+pub(crate) const CHIP_DOWNLOAD: &str = "its chip waits for firmware, which stickshift cannot load: unplug it and plug it in again; if it stays so, its maker's tool loads it (Qualcomm's also qmi-firmware-update, qdl or gobi-loader)";
 
 /// Of makers whose web pages have another API than Huawei's.
 pub(crate) const OTHER_PAGE: &str =

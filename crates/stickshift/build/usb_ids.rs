@@ -32,11 +32,13 @@ struct Product {
     #[serde(default)]
     android_network: bool,
     #[serde(default)]
-    qualcomm_download: bool,
+    chip_download: bool,
     #[serde(default)]
     keeps_ids: bool,
     #[serde(default)]
     ncm: bool,
+    #[serde(default)]
+    not_on_routers: bool,
     source: String,
 }
 
@@ -88,10 +90,13 @@ pub(crate) fn tables(text: &str) -> String {
         let mode = row.mode.as_deref().map_or("None".to_owned(), |m| format!("Some(Mode::{})", camel(m)));
         let untyped: Vec<String> = row.untyped.iter().map(|r| format!("Role::{}", camel(r))).collect();
         let (vendor, product) = id(&row.id);
+        if row.not_on_routers {
+            out.push_str("#[cfg(feature = \"pasted\")] ");
+        }
         writeln!(
             out,
             "Product {{ id: UsbId::new({vendor:#06x}, {product:#06x}), mode: {mode}, decides: {}, what: {:?}, untyped: &[{}], \
-             modem_with_drives: {}, serial_as_rndis: {}, no_stick: {}, android_network: {}, qualcomm_download: {}, \
+             modem_with_drives: {}, serial_as_rndis: {}, no_stick: {}, android_network: {}, chip_download: {}, \
              ncm: {}, #[cfg(feature = \"pasted\")] keeps_ids: {} }},",
             row.decides,
             row.what,
@@ -100,7 +105,7 @@ pub(crate) fn tables(text: &str) -> String {
             row.serial_as_rndis,
             row.no_stick,
             row.android_network,
-            row.qualcomm_download,
+            row.chip_download,
             row.ncm,
             row.keeps_ids
         )

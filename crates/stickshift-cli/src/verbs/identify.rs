@@ -188,8 +188,9 @@ impl Identified {
         let has_other_page = said.and_then(|said| said.kind) != Some("hilink")
             && stick.is_some_and(|s| s.mode == Mode::Hilink && !is_huawei_design(s.id.vendor));
         #[cfg(feature = "pasted")]
-        let waits =
-            stick.is_some_and(stickshift::stick::takes_qualcomm_firmware).then_some(crate::select::QDL);
+        let waits = stick
+            .is_some_and(stickshift::stick::waits_for_chip_firmware)
+            .then_some(crate::select::CHIP_DOWNLOAD);
         #[cfg(not(feature = "pasted"))]
         let waits: Option<&str> = None;
         let mut findings = assessment::findings(stick, said);
@@ -337,15 +338,18 @@ mod tests {
 
     #[cfg(feature = "pasted")]
     #[test]
-    fn one_that_waits_for_firmware_of_qualcomms_kind_is_not_asked_again() {
-        let mut stick = Stick::new(port_place(), "05c6:9008".parse().unwrap());
-        stick.interfaces.push(Interface::new(0, [0xff; 3]));
-        stick.classify(&stickshift::stick::NoProfiles);
-        let mut text = Vec::new();
-        Identified::new(Some(&stick), None, false).text(&mut text).unwrap();
-        let text = String::from_utf8(text).unwrap() + &crate::verbs::list::text_of(&stick);
-        assert_eq!(text.matches("unplug it and plug it in again").count(), 2, "{text}");
-        assert!(!text.contains("stickshift identify") && !text.contains("until it says"), "{text}");
+    fn one_whose_chip_waits_for_firmware_is_not_asked_again() {
+        for id in ["05c6:9008", "1782:4d00", "0e8d:2000"] {
+            let mut stick = Stick::new(port_place(), id.parse().unwrap());
+            stick.interfaces.push(Interface::new(0, [0xff; 3]));
+            stick.classify(&stickshift::stick::NoProfiles);
+            let mut text = Vec::new();
+            Identified::new(Some(&stick), None, false).text(&mut text).unwrap();
+            let text = String::from_utf8(text).unwrap() + &crate::verbs::list::text_of(&stick);
+            assert_eq!(text.matches("unplug it and plug it in again").count(), 2, "{text}");
+            assert_eq!(text.matches("which stickshift cannot load").count(), 2, "{text}");
+            assert!(!text.contains("stickshift identify") && !text.contains("until it says"), "{text}");
+        }
     }
 
     #[test]

@@ -343,7 +343,7 @@ fn next(stick: &Stick) -> String {
         Mode::Download => format!("stickshift flash FIRMWARE {place}"),
         Mode::Fastboot => "unplug it, hold the boot pin to ground, and plug it in again".to_owned(),
         #[cfg(feature = "pasted")]
-        _ if stickshift::stick::takes_qualcomm_firmware(stick) => crate::select::QDL.to_owned(),
+        _ if stickshift::stick::waits_for_chip_firmware(stick) => crate::select::CHIP_DOWNLOAD.to_owned(),
         _ => format!("stickshift identify {place}"),
     }
 }

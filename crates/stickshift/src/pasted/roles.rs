@@ -4,8 +4,8 @@ use super::PastedDevice;
 use super::device::node;
 use crate::stick::{
     Endpoint, Interface, KnownIds, MODEM_DRIVERS, Mode, NETWORK_DRIVERS, Place, Role, Stick, UsbId, classify,
-    is_huawei_design, linux_drivers, may_take_firmware, no_stick, product_name, takes_qualcomm_firmware,
-    usual_interfaces,
+    is_huawei_design, linux_drivers, may_take_firmware, no_stick, product_name, usual_interfaces,
+    waits_for_chip_firmware,
 };
 
 /// What the interfaces that a text lacks may be, with the size of the interrupt endpoint: serial ports of several kinds, QMI, a drive.
@@ -184,7 +184,7 @@ impl PastedDevice {
     /// What a device of a maker of sticks is where it is none: by its ids, because it has neither a modem's function nor a drive alone, or
     /// because it is called something else. `None` where it may be a stick.
     pub fn other_thing(&self, stick: &Stick, profiles: &dyn KnownIds) -> Option<String> {
-        if is_known(stick, profiles) || takes_qualcomm_firmware(stick) {
+        if is_known(stick, profiles) || waits_for_chip_firmware(stick) {
             return None;
         }
         let before = self.earlier.iter().find_map(|id| profiles.no_modem(*id));

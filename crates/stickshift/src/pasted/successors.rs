@@ -1,7 +1,7 @@
 //! What came to one port one after another: one stick in several modes, or several sticks.
 
 use super::{NO_ID, PastedDevice};
-use crate::stick::{Mode, UsbId, classify, is_huawei_design, is_qualcomm_download, stick_makers};
+use crate::stick::{Mode, UsbId, classify, is_chip_download, is_huawei_design, stick_makers};
 
 /// Of a device that another one followed in its port.
 const FOLLOWED: &str = "another device came to its port after it";
@@ -42,7 +42,7 @@ fn is_another(stick: &[PastedDevice], next: &PastedDevice) -> bool {
         d.attached.values().any(|a| a.class.is_some_and(|class| !matches!(class[0], 0x03 | 0x08 | 0x09)))
     };
     // A module whose firmware does not start shows the ids of its chip's maker, and its own again.
-    if is_qualcomm_download(next.id, &[]) || is_qualcomm_download(last.id, &[]) {
+    if is_chip_download(next.id, &[]) || is_chip_download(last.id, &[]) {
         return false;
     }
     if last.id.vendor == next.id.vendor {

@@ -29,7 +29,7 @@ struct Product {
     serial_as_rndis: bool,
     no_stick: bool,
     android_network: bool,
-    qualcomm_download: bool,
+    chip_download: bool,
     ncm: bool,
     #[cfg(feature = "pasted")]
     keeps_ids: bool,
@@ -182,15 +182,17 @@ pub fn may_take_firmware(id: UsbId) -> bool {
     product(id).is_some_and(|row| row.mode == Some(Mode::Download))
 }
 
-/// Whether a stick waits for firmware by Qualcomm's download protocol and is no modem until it is started anew.
-pub fn takes_qualcomm_firmware(stick: &Stick) -> bool {
-    is_qualcomm_download(stick.id, &stick.interfaces)
+/// Whether the chip of a stick waits for firmware by a protocol of its own, and is no modem until it is started anew.
+pub fn waits_for_chip_firmware(stick: &Stick) -> bool {
+    is_chip_download(stick.id, &stick.interfaces)
 }
 
-pub(crate) fn is_qualcomm_download(id: UsbId, interfaces: &[Interface]) -> bool {
-    let by_row = product(id).is_some_and(|row| row.qualcomm_download) && interfaces.len() <= 1;
+pub(crate) fn is_chip_download(id: UsbId, interfaces: &[Interface]) -> bool {
+    // Of CDC the data interface belongs to the one before it.
+    let ports = interfaces.iter().filter(|i| i.class != 0x0a).count();
+    let by_row = product(id).is_some_and(|row| row.chip_download) && ports <= 1;
     let of_a_maker = known_vendor(id.vendor).is_some_and(|v| v.only);
-    by_row || listed::is_qualcomm_download(id, of_a_maker, interfaces)
+    by_row || listed::is_chip_download(id, of_a_maker, interfaces)
 }
 
 /// Whether the ids are those of Android's network over USB: a telephone that shares its connection, or a stick that runs Android.
@@ -240,7 +242,7 @@ pub fn is_stick(stick: &Stick) -> bool {
     if let Some(row) = product(stick.id) {
         return !row.no_stick;
     }
-    if takes_qualcomm_firmware(stick) {
+    if waits_for_chip_firmware(stick) {
         return true;
     }
     let hub = stick.class == 0x09;
@@ -471,8 +473,8 @@ fn mode(id: UsbId, class: u8, interfaces: &[Interface], roles: &[Role], evidence
     if class == 0x09 {
         return Mode::Unknown;
     }
-    if is_qualcomm_download(id, interfaces) {
-        evidence.push("it takes firmware by Qualcomm's protocol (QDL)".to_owned());
+    if is_chip_download(id, interfaces) {
+        evidence.push("its chip waits for firmware by a protocol of its own".to_owned());
         return Mode::Unknown;
     }
     if interfaces.is_empty() {

@@ -80,7 +80,7 @@ pub(super) fn is_listed(id: UsbId) -> bool {
 }
 
 /// Whether a device takes firmware by Qualcomm's protocol and is no modem until it is started anew. `of_a_maker`: its maker makes modems.
-pub(super) fn is_qualcomm_download(id: UsbId, of_a_maker: bool, interfaces: &[Interface]) -> bool {
+pub(super) fn is_chip_download(id: UsbId, of_a_maker: bool, interfaces: &[Interface]) -> bool {
     let by_protocol =
         matches!(interfaces, [one] if (one.class, one.subclass, one.protocol) == (0xff, 0xff, 0x10));
     row(id).map_or(by_protocol && of_a_maker, |row| set(row).1 || by_protocol)

@@ -22,11 +22,11 @@ use std::str::FromStr;
 pub use classify::{
     Classified, KnownIds, NoProfiles, Switching, classify, flash_interface, has_huawei_ncm,
     is_android_network, is_huawei_design, is_stick, makers_of_many_things, other_maker, product_name,
-    stick_makers, takes_qualcomm_firmware, vendor_name,
+    stick_makers, vendor_name, waits_for_chip_firmware,
 };
 
 #[cfg(feature = "pasted")]
-pub(crate) use classify::{MODEM_DRIVERS, NETWORK_DRIVERS, is_qualcomm_download};
+pub(crate) use classify::{MODEM_DRIVERS, NETWORK_DRIVERS, is_chip_download};
 #[cfg(feature = "pasted")]
 pub use classify::{keeps_ids, may_take_firmware, no_stick};
 pub use listed::{linux_drivers, listed_modems, usual_interfaces};
@@ -364,8 +364,8 @@ impl Stick {
             Mode::Hilink if is_android_network(self.id) => {
                 "network of Android (a telephone that shares its connection, or a stick that runs Android)"
             }
-            Mode::Unknown if takes_qualcomm_firmware(self) => {
-                "download mode of Qualcomm's kind (waits for firmware)"
+            Mode::Unknown if waits_for_chip_firmware(self) => {
+                "download mode of its chip (waits for firmware)"
             }
             mode => mode.words(),
         }

@@ -11,7 +11,7 @@ use stickshift::pasted::{self, Format, ManagedModem, OwnReport, Paste, PastedDev
 use stickshift::profile::{Attributes, Catalogue, Entry, builtin};
 use stickshift::stick::{
     Interface, KnownIds, Mode, Role, Stick, Switching, is_android_network, keeps_ids, may_take_firmware,
-    no_stick, product_name, stick_makers, takes_qualcomm_firmware, vendor_name,
+    no_stick, product_name, stick_makers, vendor_name, waits_for_chip_firmware,
 };
 
 use crate::context::Context;
@@ -342,7 +342,7 @@ impl PastedPort {
                 Role::Serial if device.lacks_endpoints(i.number) => {
                     "purpose not told: its endpoints are missing in the text"
                 }
-                Role::Serial if takes_qualcomm_firmware(stick) => what_for(Role::Flash),
+                Role::Serial if waits_for_chip_firmware(stick) => what_for(Role::Flash),
                 role => what_for(role),
             },
             driver: i.driver.clone(),

@@ -41,7 +41,6 @@ fn what_a_maker_of_sticks_makes_besides_is_told_from_sticks() {
         ),
         ("Bus 001 Device 004: ID 12d1:107f Huawei Technologies Co., Ltd.\n".to_owned(), "telephone"),
         (listed("12d1:108a", &["e0/01/03 rndis_host", "0a/00/00 rndis_host"]), "telephone"),
-        (listed("0e8d:0003", &["02/02/01 cdc_acm", "0a/00/00 cdc_acm"]), "MediaTek"),
         (listed("04e8:6863", &["e0/01/03 rndis_host", "0a/00/00", "02/02/01 cdc_acm"]), "telephone"),
         (
             "usb 1-1: New USB device found, idVendor=1a86, idProduct=7523\nusb 1-1: Product: USB2.0-Serial\n\
@@ -74,6 +73,9 @@ fn what_a_maker_of_sticks_makes_besides_is_told_from_sticks() {
         listed("12d1:14db", &["02/06/00 cdc_ether", "0a/00/00 cdc_ether", "ff/42/01"]),
         listed("12d1:abcd", &["ff/ff/00 option"]),
         listed("12d1:1506", &["01/01/00"]),
+        // A chip that waits for firmware may be a module's.
+        listed("0e8d:0003", &["02/02/01 cdc_acm", "0a/00/00 cdc_acm"]),
+        "Bus 001 Device 005: ID 1782:4d00 Spreadtrum Communications Inc.\n".to_owned(),
         listed("12d1:3a07", &["01/01/00"]).replace("#Ifs= 1", "#Ifs= 3"),
         "Bus 001 Device 004: ID 12d1:abcd Huawei Technologies Co., Ltd.\n".to_owned(),
         "Bus 001 Device 004: ID 12d1:1506 Huawei tablet\n".to_owned(),

@@ -286,14 +286,14 @@ fn ports_are_not_counted_where_some_are_not_seen() {
 }
 
 #[test]
-fn what_waits_for_qualcomm_firmware_is_a_stick_and_a_board_is_none() {
+fn a_chip_that_waits_for_firmware_is_a_stick_and_a_board_is_none() {
     let with = |id, interfaces: Vec<Interface>| {
         let mut stick = Stick { interfaces, ..Stick::new("1-1".parse().unwrap(), id) };
         stick.classify(&NoProfiles);
         stick
     };
     let gobi = with(UsbId::new(0x05c6, 0x9224), vec![Interface::new(1, UNTYPED)]);
-    assert!(is_stick(&gobi) && takes_qualcomm_firmware(&gobi));
+    assert!(is_stick(&gobi) && waits_for_chip_firmware(&gobi));
     // The boot mode of an EM7455, by its ids alone and with its one port. Shown with more, it is none.
     let boot = UsbId::new(0x1199, 0x9078);
     for held in [with(boot, Vec::new()), with(boot, vec![Interface::new(0, UNTYPED)])] {
@@ -304,6 +304,33 @@ fn what_waits_for_qualcomm_firmware_is_a_stick_and_a_board_is_none() {
         |number| Interface { driver: Some("qcserial".to_owned()), ..Interface::new(number, UNTYPED) };
     assert_eq!(with(boot, vec![driver(0), driver(2), driver(3)]).mode, Mode::Modem);
     assert_eq!(with(UsbId::new(0x1199, 0x9079), Vec::new()).mode, Mode::Modem);
+    // Chips of other makers, by their ids alone, with one port, and with one of CDC.
+    let cdc = vec![Interface::new(0, [2, 2, 1]), Interface::new(1, [0x0a, 0, 0])];
+    for id in [
+        "1782:4d00",
+        "0e8d:0003",
+        "0e8d:2000",
+        "8087:0716",
+        "2ecc:3004",
+        "2ecc:3017",
+        "05c6:9008",
+        "05c6:900e",
+    ] {
+        for interfaces in [Vec::new(), vec![Interface::new(0, UNTYPED)], cdc.clone()] {
+            let chip = with(id.parse().unwrap(), interfaces);
+            assert!(is_stick(&chip) && waits_for_chip_firmware(&chip), "{id}");
+            assert!(
+                chip.mode_words().starts_with("download mode of its chip"),
+                "{id}: {}",
+                chip.mode_words()
+            );
+            assert!(chip.evidence[0].contains(" chip"), "{id}: {:?}", chip.evidence);
+        }
+    }
+    let drive = with(UsbId::new(0x05c6, 0x9006), vec![Interface::new(0, STORAGE)]);
+    assert!(waits_for_chip_firmware(&drive) && drive.mode == Mode::Unknown);
+    let option = |number| Interface { driver: Some("option".to_owned()), ..Interface::new(number, UNTYPED) };
+    assert_eq!(with(UsbId::new(0x0e8d, 0x0003), vec![option(0), option(1), option(2)]).mode, Mode::Modem);
     let driven = Interface { driver: Some("option".to_owned()), ..Interface::new(0, UNTYPED) };
     assert!(!is_stick(&with(huawei(0x3609), vec![driven])));
     assert!(!is_stick(&with(huawei(0x0001), vec![Interface::new(0, STORAGE)])));

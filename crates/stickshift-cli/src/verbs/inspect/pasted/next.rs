@@ -2,11 +2,11 @@
 
 use stickshift::pasted::PastedDevice;
 use stickshift::stick::{
-    Interface, Mode, Role, Stick, Switching, is_android_network, linux_drivers, takes_qualcomm_firmware,
+    Interface, Mode, Role, Stick, Switching, is_android_network, linux_drivers, waits_for_chip_firmware,
 };
 
 use super::drivers::{give_back, is_taken, network_driver, serial_driver};
-use crate::select::{QDL, its_page};
+use crate::select::{CHIP_DOWNLOAD, its_page};
 
 /// Where a stick gets the power that it asks for.
 const POWERED: &str = "into a port of the computer itself or a hub with a power supply of its own";
@@ -44,8 +44,8 @@ fn next_of_present(
 ) -> String {
     let id = stick.id;
     let switchable = switching.is_some_and(|switching| switching != Switching::LeavesAlone);
-    if stick.mode == Mode::Unknown && takes_qualcomm_firmware(stick) {
-        return QDL.to_owned();
+    if stick.mode == Mode::Unknown && waits_for_chip_firmware(stick) {
+        return CHIP_DOWNLOAD.to_owned();
     }
     if let Some(held) = stick.interfaces.iter().find(|i| i.driver.as_deref() == Some("usbfs")) {
         return format!(
