@@ -33,6 +33,20 @@ pub(crate) fn its_page(stick: &Stick) -> &'static str {
 #[cfg(feature = "pasted")]
 pub(crate) const CHIP_DOWNLOAD: &str = "its chip waits for firmware, which stickshift cannot load: unplug it and plug it in again; if it stays so, its maker's tool loads it (Qualcomm's also qmi-firmware-update, qdl or gobi-loader)";
 
+/// What helps a stick that a program has for itself, as no driver does; `word` names the stick on the command line.
+#[cfg(feature = "pasted")]
+pub(crate) fn taken_by_a_program(stick: &Stick, word: &str) -> Option<String> {
+    use stickshift::stick::{Interface, Role};
+
+    // Android's debug bridge is in nobody's way.
+    let in_the_way = |i: &&Interface| i.driver.as_deref() == Some("usbfs") && i.role != Role::Other;
+    let held = stick.interfaces.iter().find(in_the_way)?;
+    Some(format!(
+        "a program has interface {} for itself (usbfs), such as a virtual machine, usb_modeswitch, a flashing tool or another stickshift: end it, plug the stick in again, then stickshift identify {word}",
+        held.number
+    ))
+}
+
 /// Of makers whose web pages have another API than Huawei's.
 pub(crate) const OTHER_PAGE: &str =
     "open its page in a browser, at the gateway's address (`ip route` shows it)";

@@ -327,6 +327,10 @@ fn next(stick: &Stick) -> String {
     if let Some(holder) = stick.ports().find_map(|i| i.holder.as_deref()) {
         return undisturbed::about(holder);
     }
+    #[cfg(feature = "pasted")]
+    if let Some(next) = crate::select::taken_by_a_program(stick, place.as_str()) {
+        return next;
+    }
     match stick.mode {
         Mode::Cdrom => match purpose::no_modem(stick.id) {
             Some(what) => format!("nothing: it is {what}, no modem"),
@@ -399,6 +403,22 @@ mod tests {
         };
         stick.classify(&NoProfiles);
         stick
+    }
+
+    #[cfg(feature = "pasted")]
+    #[test]
+    fn a_program_that_has_the_stick_for_itself_is_told() {
+        let taken = |codes: [u8; 3]| {
+            let mut stick = Stick::new("1-1".parse().unwrap(), UsbId::new(0x12d1, 0x1506));
+            let held = Interface { driver: Some("usbfs".into()), ..Interface::new(1, codes) };
+            stick.interfaces = vec![Interface::new(0, [0xff, 3, 0x12]), held];
+            stick.classify(&NoProfiles);
+            text_of(&stick)
+        };
+        let said = taken([0xff, 3, 0x10]);
+        assert!(said.contains("next  a program has interface 1 for itself (usbfs)"), "{said}");
+        let said = taken([0xff, 0x42, 1]);
+        assert!(said.contains("next  stickshift identify 1-1"), "{said}");
     }
 
     #[test]

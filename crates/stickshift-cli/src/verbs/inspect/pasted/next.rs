@@ -6,7 +6,7 @@ use stickshift::stick::{
 };
 
 use super::drivers::{give_back, is_taken, network_driver, serial_driver};
-use crate::select::{CHIP_DOWNLOAD, its_page};
+use crate::select::{CHIP_DOWNLOAD, its_page, taken_by_a_program};
 
 /// Where a stick gets the power that it asks for.
 const POWERED: &str = "into a port of the computer itself or a hub with a power supply of its own";
@@ -47,11 +47,8 @@ fn next_of_present(
     if stick.mode == Mode::Unknown && waits_for_chip_firmware(stick) {
         return CHIP_DOWNLOAD.to_owned();
     }
-    if let Some(held) = stick.interfaces.iter().find(|i| i.driver.as_deref() == Some("usbfs")) {
-        return format!(
-            "a program has interface {} for itself (usbfs), such as a virtual machine, usb_modeswitch or a flashing tool: end it, plug the stick in again, then stickshift identify {word}",
-            held.number
-        );
+    if let Some(next) = taken_by_a_program(stick, word) {
+        return next;
     }
     if let Some(taken) = stick.interfaces.iter().find(|i| is_taken(i)) {
         return give_back(device, stick, taken);
