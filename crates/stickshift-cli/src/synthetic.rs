@@ -1,31 +1,29 @@
 //! Files for rehearsals: the virtual sticks' synthetic firmware and loader, written with the library's own image writer.
 
 use std::io::Cursor;
-use std::path::Path;
 
-use stickshift::atomic_file;
 use stickshift::error::Result;
 use stickshift::firmware::build::{self, Part, field};
 use stickshift::firmware::signature::{common_key, trailer, trailer_length};
 use stickshift::firmware::{Compression, Header};
 use stickshift_emu::testkit::{self, Packing, SyntheticFirmware};
 
-/// Writes a main firmware image of `kind` (`stick` or `hilink`) and `version`.
-pub(crate) fn main_firmware(path: &Path, kind: &str, version: &str, seed: u64) -> Result<()> {
-    image(path, SyntheticFirmware::main(kind, version, seed))
+/// A main firmware image of `kind` (`stick` or `hilink`) and `version`.
+pub(crate) fn main_firmware(kind: &str, version: &str, seed: u64) -> Result<Vec<u8>> {
+    image(SyntheticFirmware::main(kind, version, seed))
 }
 
-/// Writes a web UI package of `version`.
-pub(crate) fn web_ui(path: &Path, version: &str, seed: u64) -> Result<()> {
-    image(path, SyntheticFirmware::web_ui(version, seed))
+/// A web UI package of `version`.
+pub(crate) fn web_ui(version: &str, seed: u64) -> Result<Vec<u8>> {
+    image(SyntheticFirmware::web_ui(version, seed))
 }
 
-/// Writes a loader whose call to the erase routine is in place.
-pub(crate) fn stock_loader(path: &Path, seed: u64) -> Result<()> {
-    atomic_file::write(path, &testkit::stock_loader(seed))
+/// A loader whose call to the erase routine is in place.
+pub(crate) fn stock_loader(seed: u64) -> Vec<u8> {
+    testkit::stock_loader(seed)
 }
 
-fn image(path: &Path, contents: SyntheticFirmware) -> Result<()> {
+fn image(contents: SyntheticFirmware) -> Result<Vec<u8>> {
     let count = contents.partitions.len();
     let mut parts = Vec::new();
     for (index, partition) in contents.partitions.into_iter().enumerate() {
@@ -47,7 +45,7 @@ fn image(path: &Path, contents: SyntheticFirmware) -> Result<()> {
     }
     let mut out = Cursor::new(Vec::new());
     build::write(&mut out, Some(&build::file_header(contents.kind)), parts)?;
-    atomic_file::write(path, &out.into_inner())
+    Ok(out.into_inner())
 }
 
 #[cfg(test)]
@@ -63,10 +61,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for (name, partitions) in [("main", 10), ("web", 3)] {
             let path = dir.path().join(name);
-            match name {
-                "main" => main_firmware(&path, "stick", "21.180.01.00.00", 1).unwrap(),
-                _ => web_ui(&path, "17.100.18.05.1217", 1).unwrap(),
-            }
+            let bytes = match name {
+                "main" => main_firmware("stick", "21.180.01.00.00", 1).unwrap(),
+                _ => web_ui("17.100.18.05.1217", 1).unwrap(),
+            };
+            std::fs::write(&path, bytes).unwrap();
             let mut image = Image::open_file(&path).unwrap();
             let verification = verify(&mut image, &mut Session::quiet()).unwrap();
             verification.require_sound().unwrap();
@@ -77,10 +76,7 @@ mod tests {
 
     #[test]
     fn the_loader_would_erase() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("loader");
-        stock_loader(&path, 1).unwrap();
-        let loader = Loader::parse(std::fs::read(path).unwrap()).unwrap();
+        let loader = Loader::parse(stock_loader(1)).unwrap();
         assert_eq!(loader.assess().safety, Safety::Stock);
     }
 }

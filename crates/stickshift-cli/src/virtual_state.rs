@@ -97,15 +97,13 @@ struct KeptPartition {
 /// # Errors
 /// `FileCorrupt` for anything that this program did not write, `WrongFileKind` for another version's; what reading reports.
 pub(crate) fn read(path: &Path) -> Result<Option<Vec<Kept>>> {
-    let bytes = match files::read_virtual_sticks(path) {
-        Ok(bytes) => bytes,
-        Err(e) if e.is(ErrorKind::FileNotFound) => {
-            // Better now than when the work is done.
-            AtomicFile::create(path)?;
-            return Ok(None);
-        }
-        Err(e) => return Err(e),
-    };
+    let bytes = files::read_virtual_sticks(path).map(Some).or_else(|e| match e.kind() {
+        ErrorKind::FileNotFound => Ok(None),
+        _ => Err(e),
+    })?;
+    // Whether it can be written is better said now than when the work is done.
+    AtomicFile::create(path)?;
+    let Some(bytes) = bytes else { return Ok(None) };
     let corrupt = |why: String| {
         Error::new(ErrorKind::FileCorrupt, format!("{} holds no virtual sticks: {why}", path.display()))
             .detail(Detail::NextStep(ANOTHER))

@@ -336,6 +336,50 @@ fn outputs_that_cannot_grow_leave_nothing_behind() {
     leaves_nothing_hidden(folder.path());
 }
 
+/// Room for the loader and not for the firmware: of a set of files there are all or none.
+#[test]
+fn a_rehearsal_without_room_leaves_no_half_of_its_files() {
+    let folder = inputs();
+    let here = folder.path();
+    let loader = fs::metadata(here.join("loader.bin")).unwrap().len();
+    let firmware = fs::metadata(here.join("firmware.bin")).unwrap().len();
+    let room = loader.div_ceil(1024);
+    assert!(room * 1024 < firmware, "{loader} {firmware}");
+    let rehearse = |to: &str| limited(here, room as u32, &["rehearse", "--files", to, "--force"]);
+    let output = rehearse("new");
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    for words in ["cannot write new/firmware.bin (file-unwritable)", "File too large"] {
+        assert!(said(&output).contains(words), "{words}: {}", said(&output));
+    }
+    assert!(!here.join("new").exists());
+    // Nor does it change a set that is there.
+    fs::create_dir(here.join("old")).unwrap();
+    fs::write(here.join("old/loader.bin"), "old").unwrap();
+    assert_eq!(rehearse("old").status.code(), Some(1));
+    assert_eq!(fs::read(here.join("old/loader.bin")).unwrap(), b"old");
+    assert_eq!(fs::read_dir(here.join("old")).unwrap().count(), 1);
+}
+
+/// Also where there is one, which would be replaced when the work is done.
+#[test]
+fn a_state_file_that_cannot_be_written_is_said_before_the_work() {
+    let folder = inputs();
+    let here = folder.path();
+    let made = stickshift(here, &["list", "--virtual", "e3372h-loader", "--virtual-state", "kept"]);
+    assert!(made.status.success(), "{}", said(&made));
+    symlink("kept", here.join("link")).unwrap();
+    let before = state(&here.join("kept"));
+    for file in ["link", "no/such/kept"] {
+        let name = ["--virtual", "e3372h-loader", "--virtual-state", file];
+        let output = stickshift(here, &[&["flash", "webui.bin", "--yes"], &name[..]].concat());
+        assert_eq!(output.status.code(), Some(1), "{file}: {}", said(&output));
+        assert!(said(&output).contains("(file-unwritable)"), "{file}: {}", said(&output));
+        assert!(said(&output).contains("stick: untouched"), "{file}: {}", said(&output));
+        assert!(!said(&output).contains("partition 1"), "{file}: {}", said(&output));
+    }
+    assert_eq!(state(&here.join("kept")), before);
+}
+
 #[test]
 fn a_result_that_nobody_could_take_is_a_failure() {
     let full = || fs::OpenOptions::new().write(true).open("/dev/full").unwrap();

@@ -1,11 +1,13 @@
 //! `stickshift rehearse`: a conversion from end to end on a virtual E3372h. No hardware, no root, no download.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
+use stickshift::atomic_file::AtomicFile;
 use stickshift::convert::{self, ConversionPlan, ConvertRequest, Converted, FirmwareFile, Target};
-use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::error::{ErrorKind, Result, Verdict};
 use stickshift::event::Session;
 use stickshift::link::Bus;
 use stickshift::stick::Place;
@@ -57,14 +59,14 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
     };
     let seed = context.global.virtual_sticks.seed();
     if let Some(folder) = &args.files {
-        std::fs::create_dir_all(folder).map_err(|e| {
-            Error::new(ErrorKind::FileUnwritable, format!("cannot make the folder {}", folder.display()))
-                .because(e)
+        let is_new = !folder.exists();
+        files::make_folder(folder)?;
+        let made = make_files(folder, context.global.force, to, version, seed);
+        let files = made.inspect_err(|_| {
+            if is_new {
+                let _ = std::fs::remove_dir(folder);
+            }
         })?;
-        for name in FILES {
-            files::check_free(&folder.join(name), context.global.force)?;
-        }
-        let files = make_files(folder, to, version, seed)?;
         let made: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
         context.output.say(&format!("made {}", made.join(", ")));
         context.output.sum_up(&Made { files });
@@ -80,7 +82,7 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
         return Ok(());
     }
     let folder = TemporaryFolder::new()?;
-    let [loader_file, firmware, webui] = make_files(&folder.path, to, version, seed)?;
+    let [loader_file, firmware, webui] = make_files(&folder.path, false, to, version, seed)?;
 
     context
         .output
@@ -141,13 +143,22 @@ struct Made {
 /// The names of loader, firmware and web UI.
 const FILES: [&str; 3] = ["loader.bin", "firmware.bin", "webui.bin"];
 
-/// Makes them in a folder.
-fn make_files(folder: &Path, to: Target, version: &str, seed: u64) -> Result<[PathBuf; 3]> {
+/// Makes them in a folder, all or none: each is on the disk before the first has its name.
+fn make_files(folder: &Path, force: bool, to: Target, version: &str, seed: u64) -> Result<[PathBuf; 3]> {
     let files = FILES.map(|name| folder.join(name));
-    let [loader, firmware, webui] = &files;
-    synthetic::stock_loader(loader, seed)?;
-    synthetic::main_firmware(firmware, to.word(), version, seed)?;
-    synthetic::web_ui(webui, "17.100.18.05.1217", seed)?;
+    let contents = [
+        synthetic::stock_loader(seed),
+        synthetic::main_firmware(to.word(), version, seed)?,
+        synthetic::web_ui("17.100.18.05.1217", seed)?,
+    ];
+    let mut begun = Vec::new();
+    for (path, bytes) in files.iter().zip(&contents) {
+        let mut file = files::begin(path, force)?;
+        file.write_all(bytes).map_err(|e| files::unwritable(path, e))?;
+        file.sync()?;
+        begun.push(file);
+    }
+    begun.into_iter().try_for_each(AtomicFile::commit)?;
     Ok(files)
 }
 
