@@ -18,12 +18,13 @@ pub(super) struct Run<'a, 's> {
     pub(super) record: Record,
     /// The SIM was given its PIN, which it keeps until the power goes.
     pub(super) pin_entered: bool,
-    /// Its function was silent and was opened anew: that may have ended a connection.
-    pub(super) opened_anew: bool,
+    /// The stick was changed, or its function was silent and was opened anew, which may have ended a connection. Stays when the change is
+    /// taken back.
+    pub(super) touched: bool,
 }
 
 impl<'a, 's> Run<'a, 's> {
-    /// Nothing was done with the SIM or the function yet.
+    /// Nothing was done with the SIM or the stick yet but what the record has of an earlier run.
     pub(super) fn new(
         bus: &'a mut dyn Bus,
         computer: &'a mut dyn Computer,
@@ -32,7 +33,8 @@ impl<'a, 's> Run<'a, 's> {
         stick: Stick,
         record: Record,
     ) -> Run<'a, 's> {
-        Run { bus, computer, session, wanted, stick, record, pin_entered: false, opened_anew: false }
+        let touched = !record.on_stick.is_empty();
+        Run { bus, computer, session, wanted, stick, record, pin_entered: false, touched }
     }
 
     pub(super) fn place(&self) -> &Place {
@@ -72,7 +74,19 @@ impl<'a, 's> Run<'a, 's> {
     /// Records what is to be put back on the stick, which is about to be changed.
     pub(super) fn note(&mut self, undo: StickUndo) -> Result<()> {
         self.session.check()?;
-        self.record.note(self.computer, undo)
+        self.record.note(self.computer, undo)?;
+        self.touched = true;
+        Ok(())
+    }
+
+    /// What a failure leaves of the stick where nothing of it is to be put back any more. Whoever sent a code has stated its verdict.
+    pub(super) fn left(&self, stated: Option<Verdict>) -> Verdict {
+        let done = self.pin_entered || self.touched;
+        match stated {
+            _ if self.pin_entered => Verdict::Recoverable,
+            None | Some(Verdict::Untouched) if done => Verdict::Recoverable,
+            stated => stated.unwrap_or(Verdict::Untouched),
+        }
     }
 
     /// How many changes of the computer were made so far.
@@ -106,7 +120,7 @@ impl<'a, 's> Run<'a, 's> {
     /// A failure from here on leaves a stick that was changed and put back.
     pub(super) fn fails(&self, kind: ErrorKind, what: impl Into<String>) -> Error {
         let error = Error::new(kind, what);
-        if self.record.on_stick.is_empty() { error } else { error.with_verdict(Verdict::Recoverable) }
+        if self.touched { error.with_verdict(Verdict::Recoverable) } else { error }
     }
 }
 
@@ -154,7 +168,62 @@ pub(super) fn list<T: ToString>(values: &[T]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Cancel;
+    use crate::link::{ByteLink, HttpLink, Moment, UsbLink};
     use crate::online::computer::Card;
+    use crate::online::{Simulated, Weather};
+
+    /// A bus with nothing on it.
+    struct NoBus;
+
+    impl Bus for NoBus {
+        fn raw_devices(&mut self) -> Result<Vec<Stick>> {
+            Ok(Vec::new())
+        }
+
+        fn wait_change(&mut self, _: Moment) -> Result<bool> {
+            Ok(false)
+        }
+
+        fn open_port(&mut self, _: &Place, _: u8) -> Result<Box<dyn ByteLink>> {
+            nothing()
+        }
+
+        fn open_usb(&mut self, _: &Place) -> Result<Box<dyn UsbLink>> {
+            nothing()
+        }
+
+        fn open_http(&mut self, _: &Place) -> Result<Box<dyn HttpLink>> {
+            nothing()
+        }
+
+        fn now(&self) -> Moment {
+            Moment::ZERO
+        }
+    }
+
+    fn nothing<T>() -> Result<T> {
+        Err(Error::new(ErrorKind::NoSuchPort, "nothing is here"))
+    }
+
+    /// That the record is empty by now does not say that nothing was done.
+    #[test]
+    fn a_change_that_was_taken_back_is_none_that_was_never_made() {
+        let (mut bus, mut computer, wanted) = (NoBus, Simulated::new(Weather::default()), Wanted::default());
+        let place: Place = "1-1".parse().unwrap();
+        let stick = Stick::new(place.clone(), "12d1:1506".parse().unwrap());
+        let record = Record::new(&place, stick.id, "a boot".into(), "ncm");
+        let mut session = Session::new(|_| {}, Cancel::new());
+        let mut run = Run::new(&mut bus, &mut computer, &mut session, &wanted, stick, record);
+        let (untouched, unknown) = (Some(Verdict::Untouched), Some(Verdict::Unknown));
+        assert_eq!((run.left(None), run.left(unknown)), (Verdict::Untouched, Verdict::Unknown));
+        assert_eq!(run.fails(ErrorKind::Timeout, "x").verdict(), None);
+        run.note(StickUndo::Radio { on: false }).unwrap();
+        run.record.on_stick.clear();
+        assert_eq!((run.left(None), run.left(untouched)), (Verdict::Recoverable, Verdict::Recoverable));
+        assert_eq!(run.left(unknown), Verdict::Unknown);
+        assert_eq!(run.fails(ErrorKind::Timeout, "x").verdict(), Some(Verdict::Recoverable));
+    }
 
     #[test]
     fn of_an_earlier_run_of_the_computer_only_files_are_put_back() {

@@ -219,23 +219,20 @@ fn still_online(
 
 /// Puts everything back after a failure, and says what the stick and the computer have now.
 fn put_back(mut run: Run<'_, '_>, error: Error, access: &Access<'_>) -> Error {
-    let was_changed = !run.record.on_stick.is_empty();
+    let is_recorded = !run.record.on_stick.is_empty();
     let by_web = down::over_web(&run.record).then(|| down::of_stick(&mut run, access.login.as_ref()));
     let computer = run.back_to(0);
     let error = match &computer {
         Ok(()) => error.with("computer-now", "as it was found"),
         Err(e) => error.with("computer-now", format!("not all could be taken back: {e}")),
     };
-    if !was_changed {
+    if !is_recorded {
         if computer.is_ok() {
             forget(&mut run, access);
         }
-        // Whoever sent a code has stated its verdict; everything else that was sent only asked.
-        if run.pin_entered {
-            return error.with("stick-now", "the SIM has its PIN").with_verdict(Verdict::Recoverable);
-        }
-        let sent = if run.opened_anew { Verdict::Recoverable } else { Verdict::Untouched };
-        return error.verdict_if_unset(sent);
+        let left = run.left(error.verdict());
+        let error = if run.pin_entered { error.with("stick-now", "the SIM has its PIN") } else { error };
+        return error.with_verdict(left);
     }
     match by_web.unwrap_or_else(|| down::of_stick(&mut run, access.login.as_ref())) {
         Ok((now, is_all)) => {

@@ -48,7 +48,7 @@ pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Beare
     let place = run.stick.place.clone();
     let mut link = run.bus.open_messages(&place, interface)?;
     let mut modem = Modem::over_mbim(&mut *link, run.session.cancel())?;
-    run.opened_anew = modem.tell_opening(run.session);
+    run.touched |= modem.tell_opening(run.session);
 
     let (registered, apn) = prelude(run, &mut modem, access)?;
 
