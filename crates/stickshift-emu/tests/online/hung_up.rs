@@ -2,7 +2,7 @@
 
 use stickshift::hilink::dialup;
 use stickshift::modem::Modem;
-use stickshift::online::stay::{Recovery, StickSupervisor, Supervised};
+use stickshift::online::stay::{Recovery, Supervised};
 
 use super::*;
 use crate::stay::{rig_of, wanted as wanted_over};
@@ -143,18 +143,10 @@ fn what_is_off_for_a_moment_is_put_on_again() {
                 let kept = seen.held(&place()).unwrap().kept;
                 kept.functionality == 1 && kept.data.switch
             };
-            let (wanted, mut pin) = (wanted_over(way), || Ok(None));
+            let wanted = wanted_over(way);
             let mut told = |_| ();
-            let access = Access::new(&mut pin, None);
-            let mut supervisor = StickSupervisor::new(
-                &mut bus,
-                &mut computer,
-                place(),
-                &wanted,
-                access,
-                &mut told,
-                Cancel::new(),
-            );
+            let mut supervisor =
+                crate::supervisor(&mut bus, &mut computer, &wanted, &mut told, &Cancel::new());
             if way == WantedWay::Hilink {
                 // Its web server is behind the network card.
                 let _ = supervisor.up();

@@ -22,6 +22,7 @@ use stickshift::error::{Detail, Error, ErrorKind, Reaches, Result, Verdict};
 use stickshift::event::{Cancel, Event, Session};
 use stickshift::link::Bus;
 use stickshift::online::computer::{self, Change, Network, Route};
+use stickshift::online::stay::StickSupervisor;
 use stickshift::online::{self, Access, Connection, Simulated, Wanted, WantedWay, Weather};
 use stickshift::stick::{Place, Stick};
 use stickshift_emu::computer::VirtualBus;
@@ -41,6 +42,19 @@ fn plugged(name: &str) -> (VirtualBus, Stick) {
 
 fn wanted() -> Wanted {
     Wanted { apn: Some("web".into()), ..Wanted::default() }
+}
+
+/// A supervisor of the stick, which has no PIN to give.
+fn supervisor<'a>(
+    bus: &'a mut dyn Bus,
+    computer: &'a mut dyn online::Computer,
+    wanted: &'a Wanted,
+    told: &'a mut dyn FnMut(Event),
+    cancel: &Cancel,
+) -> StickSupervisor<'a, 'static> {
+    // A closure of no size, for which nothing is allocated.
+    let access = Access::new(Box::leak(Box::new(|| Ok(None))), None);
+    StickSupervisor::new(bus, computer, place(), wanted, access, told, cancel.clone())
 }
 
 /// Every event as `code: text`.

@@ -5,10 +5,8 @@ use std::time::Duration;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::{Cancel, Event};
 use stickshift::link::{Bus, Moment};
-use stickshift::online::stay::{
-    EVERY, Limits, Look, News, Recovery, Report, StickSupervisor, Supervised, Woke, stay,
-};
-use stickshift::online::{Access, Simulated, Taken, Wanted, WantedWay, Weather};
+use stickshift::online::stay::{EVERY, Limits, Look, News, Recovery, Report, Supervised, Woke, stay};
+use stickshift::online::{Simulated, Taken, Wanted, WantedWay, Weather};
 use stickshift_emu::computer::{Action, VirtualBus};
 use stickshift_emu::sticks::catalogue;
 
@@ -55,13 +53,11 @@ fn staying<R>(
 ) -> R {
     let (mut bus, mut computer) = rig_of(name, fault);
     let (clean, count) = (computer.everything(), computer.count());
-    let (wanted, mut pin) = (wanted(way), || Ok(None));
+    let wanted = wanted(way);
     let mut log = Vec::new();
     let mut told = |event: Event| log.push(event);
     let (look, outside) = (bus.clone(), computer.outside());
-    let access = Access::new(&mut pin, None);
-    let supervisor =
-        StickSupervisor::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, Cancel::new());
+    let supervisor = crate::supervisor(&mut bus, &mut computer, &wanted, &mut told, &Cancel::new());
     let mut dealt = Dealt::new(supervisor, look.clone(), outside, (way, router), blows);
     prepare(&mut dealt);
     let ended = stay(&mut dealt, EVERY, limits, news);
@@ -290,12 +286,10 @@ fn a_limit_is_looked_at_when_the_stick_tells_its_traffic() {
 fn a_connection_that_stays_mute_is_mended_by_ever_stronger_means() {
     let (mut bus, mut computer) = rig();
     computer.weather.addresses = false;
-    let (wanted, mut pin) = (crate::wanted(), || Ok(None));
+    let wanted = crate::wanted();
     let mut told = |_| {};
-    let access = Access::new(&mut pin, None);
     let cancel = Cancel::new();
-    let mut supervisor =
-        StickSupervisor::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, cancel.clone());
+    let mut supervisor = crate::supervisor(&mut bus, &mut computer, &wanted, &mut told, &cancel);
     let (mut recoveries, mut pauses) = (Vec::new(), Vec::new());
     let ended = stay(&mut supervisor, EVERY, Limits::default(), &mut |news| match news {
         News::Failed { pause, error, .. } => {
@@ -320,20 +314,10 @@ fn a_connection_that_stays_mute_is_mended_by_ever_stronger_means() {
 fn limits_end_the_connection_before_the_bill_does() {
     let (mut bus, mut computer) = rig();
     let wanted = crate::wanted();
-    let mut pin = || Ok(None);
     let mut told = |_| {};
-    let access = Access::new(&mut pin, None);
     let cancel = Cancel::new();
     let ended = {
-        let mut supervisor = StickSupervisor::new(
-            &mut bus,
-            &mut computer,
-            place(),
-            &wanted,
-            access,
-            &mut told,
-            cancel.clone(),
-        );
+        let mut supervisor = crate::supervisor(&mut bus, &mut computer, &wanted, &mut told, &cancel);
         let limits = Limits { time: Some(Duration::from_secs(3600)), bytes: None };
         let mut well = 0;
         let ended = stay(&mut supervisor, EVERY, limits, &mut |news| {
@@ -360,12 +344,10 @@ fn data_that_was_off_is_off_again_after_drops_and_replugs() {
     let (mut bus, mut computer) = rig_of("e3372h-hilink", None);
     set_data(&mut bus, &mut computer, false);
     let clean = computer.everything();
-    let (wanted, mut pin) = (wanted(WantedWay::Hilink), || Ok(None));
+    let wanted = wanted(WantedWay::Hilink);
     let mut told = |_| {};
     let (look, outside) = (bus.clone(), computer.outside());
-    let access = Access::new(&mut pin, None);
-    let supervisor =
-        StickSupervisor::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, Cancel::new());
+    let supervisor = crate::supervisor(&mut bus, &mut computer, &wanted, &mut told, &Cancel::new());
     let mut dealt = Dealt::new(supervisor, look, outside, (wanted.way, true), 30);
     stay(&mut dealt, EVERY, Limits::default(), &mut |_| {}).unwrap();
     assert_eq!(dealt.took.len(), 30);
@@ -379,12 +361,10 @@ fn data_that_was_off_is_off_again_after_drops_and_replugs() {
 fn a_lease_is_renewed_also_between_looks_that_are_far_apart() {
     let (mut bus, mut computer) = rig_of("e3372h-hilink", None);
     computer.weather.lease = Duration::from_secs(120);
-    let (wanted, mut pin) = (wanted(WantedWay::Hilink), || Ok(None));
+    let wanted = wanted(WantedWay::Hilink);
     let mut told = |_| {};
     let (look, outside) = (bus.clone(), computer.outside());
-    let access = Access::new(&mut pin, None);
-    let supervisor =
-        StickSupervisor::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, Cancel::new());
+    let supervisor = crate::supervisor(&mut bus, &mut computer, &wanted, &mut told, &Cancel::new());
     let mut dealt = Dealt::new(supervisor, look.clone(), outside, (wanted.way, true), 0);
     dealt.stops = Some(look.now() + Duration::from_secs(3600));
     stay(&mut dealt, Duration::from_secs(1800), Limits::default(), &mut |_| {}).unwrap();
@@ -397,18 +377,10 @@ fn a_router_that_answers_alone_is_no_connection() {
     for (name, way) in [("e3372h-hilink", WantedWay::Hilink), ("mf823", WantedWay::Ecm)] {
         let (mut bus, mut computer) = rig_of(name, None);
         let outside = computer.outside();
-        let (wanted, mut pin) = (wanted(way), || Ok(None));
+        let wanted = wanted(way);
         let mut told = |_| {};
-        let (access, cancel) = (Access::new(&mut pin, None), Cancel::new());
-        let mut supervisor = StickSupervisor::new(
-            &mut bus,
-            &mut computer,
-            place(),
-            &wanted,
-            access,
-            &mut told,
-            cancel.clone(),
-        );
+        let cancel = Cancel::new();
+        let mut supervisor = crate::supervisor(&mut bus, &mut computer, &wanted, &mut told, &cancel);
         let mut said = Vec::new();
         let limits = Limits { time: Some(Duration::from_secs(3600)), bytes: None };
         let ended = stay(&mut supervisor, EVERY, limits, &mut |news| match news {

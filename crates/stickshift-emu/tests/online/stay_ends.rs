@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use stickshift::error::{ErrorKind, Result};
 use stickshift::event::{Cancel, Event};
-use stickshift::online::stay::{EVERY, Limits, News, Recovery, StickSupervisor, stay};
-use stickshift::online::{Access, WantedWay};
+use stickshift::online::WantedWay;
+use stickshift::online::stay::{EVERY, Limits, News, Recovery, stay};
 use stickshift_emu::computer::{Action, ModemManager};
 
 use crate::place;
@@ -20,15 +20,13 @@ fn failing(name: &str, fault: Option<&str>, is_held: bool) -> (Result<()>, usize
         bus.replug(&place());
         bus.advance(Duration::from_secs(60));
     }
-    let (wanted, mut pin) = (crate::wanted(), || Ok(None));
+    let wanted = crate::wanted();
     let mut told = |event: Event| {
         let opened = format!("{event:?}").contains("AT commands on");
         assert!(!(is_held && opened), "nobody opened it: {event:?}");
     };
-    let access = Access::new(&mut pin, None);
     let cancel = Cancel::new();
-    let mut supervisor =
-        StickSupervisor::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, cancel.clone());
+    let mut supervisor = crate::supervisor(&mut bus, &mut computer, &wanted, &mut told, &cancel);
     let (mut failed, mut recoveries) = (0, Vec::new());
     let ended = stay(&mut supervisor, EVERY, Limits::default(), &mut |news| match news {
         News::Failed { recovery, .. } => {
@@ -76,21 +74,12 @@ fn a_stick_that_is_gone_at_the_end_is_not_put_back() {
         [("e3372h-stick", WantedWay::Ncm, true), ("mf823", WantedWay::Ecm, false)]
     {
         let (mut bus, mut computer) = rig_of(name, None);
-        let (wanted, mut pin) = (wanted(way), || Ok(None));
+        let wanted = wanted(way);
         let mut steps = Vec::new();
         let mut told = |event: Event| steps.push(format!("{event:?}"));
-        let access = Access::new(&mut pin, None);
         let cancel = Cancel::new();
         bus.schedule(Duration::from_secs(90), &place(), Action::Unplug);
-        let mut supervisor = StickSupervisor::new(
-            &mut bus,
-            &mut computer,
-            place(),
-            &wanted,
-            access,
-            &mut told,
-            cancel.clone(),
-        );
+        let mut supervisor = crate::supervisor(&mut bus, &mut computer, &wanted, &mut told, &cancel);
         let taken = stay(&mut supervisor, EVERY, Limits::default(), &mut |news| {
             if let News::Waiting { .. } = news {
                 cancel.cancel();
