@@ -161,10 +161,10 @@ fn a_drive_that_became_a_port_is_a_modem() {
         "usb-storage 1-1:1.0: usb_probe_interface\nusb-storage 1-1:1.0: usb_probe_interface - got id\n",
     ] {
         let text = format!("{begin}{looked}{PORT}");
-        assert_eq!(lines(&read(text.as_bytes()).unwrap()), ["1-1 12d1:1003 modem 0=serial:/dev/ttyUSB0"]);
+        assert_eq!(lines(&read(text.as_bytes()).unwrap()), ["1-1 12d1:1003 modem 0=modem:/dev/ttyUSB0"]);
     }
     let after = format!("{begin}{PORT}usb-storage 1-1:1.0: USB Mass Storage device detected\n");
-    assert_eq!(lines(&read(after.as_bytes()).unwrap()), ["1-1 12d1:1003 modem 0=serial:/dev/ttyUSB0"]);
+    assert_eq!(lines(&read(after.as_bytes()).unwrap()), ["1-1 12d1:1003 modem 0=modem:/dev/ttyUSB0"]);
     let drive = format!("{}usb-storage 1-1:1.0: USB Mass Storage device detected\n", found("12d1:1f01", "x"));
     assert_eq!(lines(&read(drive.as_bytes()).unwrap()), ["1-1 12d1:1f01 cdrom 0=storage"]);
 }
