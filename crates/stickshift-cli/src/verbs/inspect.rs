@@ -34,7 +34,7 @@ pub(crate) struct InspectArgs {
 }
 
 /// Which texts tell something of a stick.
-const TEXTS: &str = "paste what one of these prints, whole: lsusb, lsusb -v, lsusb -t, usb-devices, dmesg, mmcli -m, udevadm info, usb_modeswitch -W, stickshift report; of Windows, the hardware ids in the device manager";
+const TEXTS: &str = "paste what one of these prints, whole: lsusb, lsusb -v, lsusb -t, usb-devices, dmesg, mmcli -m, udevadm info, lshw -numeric, inxi -Nxxx, hwinfo, usb_modeswitch -W, stickshift report; of Windows, the hardware ids in the device manager";
 
 /// Whether these first bytes of a file are somebody's text: what may end within a character is not looked at.
 fn is_text(start: &[u8]) -> bool {

@@ -144,6 +144,13 @@ impl Answers {
             None => text,
         };
         let text = without_time(text);
+        // `send (AT+CGMM^M)` of chat, alone or in pppd's log; the written-out end of the line has split it.
+        let of_chat = text == ")" || text == "-- got it" || text.contains("expect (");
+        if of_chat && self.talked {
+            return true;
+        }
+        let sent = text.split_once("send (").map(|(_, sent)| sent.trim_end_matches(')'));
+        let text = sent.unwrap_or(text);
         let text = WAYS.iter().find_map(|way| text.strip_prefix(way)).unwrap_or(text).trim_start();
         // What is left of a line of that log.
         if text == "'" && !self.in_response {
@@ -155,7 +162,8 @@ impl Answers {
         });
         if is_command && !text.contains(' ') {
             self.ask(&upper);
-            return true;
+            // The log as such tells something, too.
+            return sent.is_none();
         }
         let last = upper.rsplit(' ').next().unwrap_or_default().trim_matches(['"', '\'']);
         if PROMPTS.iter().any(|end| text.contains(end)) && COMMANDS.iter().any(|(name, _)| *name == last) {

@@ -9,7 +9,7 @@ use super::number::string;
 #[derive(Debug, Default)]
 pub(super) struct Control {
     /// One of these programs was called, or answered.
-    talked: bool,
+    pub(super) talked: bool,
     /// `uqmi` was asked for the IMEI: the next line is it.
     asked_identity: bool,
     found: ManagedModem,

@@ -67,7 +67,11 @@ const ENTITIES: &[(&str, char)] =
 
 /// The text as it stood in the terminal, as far as its lines go.
 pub(super) fn undone(text: &str) -> String {
-    let plain = without_markup(&without_encoding(text));
+    let mut plain = without_markup(&without_encoding(text));
+    // A shell that shows what it does puts words in quotation marks: `P: 'Vendor=2cb7' 'ProdID=0007'`.
+    if plain.contains("'ProdID=") {
+        plain.retain(|c| c != '\'');
+    }
     let plain = escapes::undone(&plain);
     let mut out = String::with_capacity(plain.len());
     for line in plain.split_inclusive('\n') {

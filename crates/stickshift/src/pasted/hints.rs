@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::number::string;
+use super::udev::interface_at;
 use super::usbconfig::maker_named;
 use crate::stick::Place;
 
@@ -41,9 +42,13 @@ pub(super) fn managed_port(text: &str) -> Option<(&str, &str)> {
     (plain && known && parts.next().is_none()).then_some((port, kind))
 }
 
-/// `wwan0: <BROADCAST,MULTICAST> mtu 1500 ..` of `ip link`: names that Linux gives to the network of modems alone.
+/// `wwan0: <BROADCAST,MULTICAST> mtu 1500 ..` of `ip link`, `wwan0: flags=4305<UP> mtu 1500` and `wwan0     Link encap:Ethernet` of
+/// `ifconfig`: names that Linux gives to the network of modems alone.
 fn network_interface(text: &str) -> Option<&str> {
-    let (name, rest) = text.split_once(": <")?;
+    let (name, rest) = text.split_once(": <").or_else(|| text.split_once(": flags=")).or_else(|| {
+        let (name, rest) = text.split_once(char::is_whitespace)?;
+        rest.trim_start().starts_with("Link encap:").then_some((name, "mtu "))
+    })?;
     let of_modems = ["wwan", "wwx", "wwp", "wws", "ppp"].iter().any(|start| name.starts_with(start));
     let plain = name.len() <= 15 && name.bytes().all(|b| b.is_ascii_alphanumeric());
     (of_modems && plain && rest.contains("mtu ")).then_some(name)
@@ -57,11 +62,13 @@ pub(super) struct Hints {
     said: Vec<String>,
     /// ModemManager's log is in the text.
     manager: bool,
+    /// The device that NetworkManager tells of now.
+    managed_device: Option<String>,
 }
 
 impl Hints {
     pub(super) fn line(&mut self, text: &str) -> bool {
-        self.manager |= text.contains("ModemManager[");
+        self.manager |= text.contains("ModemManager[") || text.contains("/probe] probe step");
         if text.contains("/dev/ttyUSB") && text.contains("No such file or directory") {
             self.say("there is no serial port of a modem (ttyUSB)".to_owned());
             return true;
@@ -80,6 +87,30 @@ impl Hints {
         if self.known_program(text) {
             return true;
         }
+        // `/sys/bus/usb/devices/2-4:1.0/ttyUSB0`, listed by `ls`
+        let mut parts = text.rsplit('/');
+        if let (Some(node), Some(interface)) = (parts.next(), parts.next())
+            && (node.starts_with("ttyUSB") || node.starts_with("ttyACM"))
+            && let Some((_, number)) = interface_at(interface)
+        {
+            self.port(node, Some(number), None);
+            return true;
+        }
+        // `/dev/ttyUSB0         Huawei E169` of `hwinfo --short`, `ttyACM1 : Ericsson F3507g ..` of a loop over /sys
+        let port = text.strip_prefix("/dev/").and_then(|rest| rest.split_once("  "));
+        if let Some((node, name)) = port.or_else(|| text.split_once(" : "))
+            && node.starts_with("tty")
+            && let Some(maker) = maker_named(name.trim_start())
+        {
+            self.port(node, None, Some(maker));
+            return true;
+        }
+        if let Some(maker) =
+            text.strip_prefix("GENERAL.VENDOR:").and_then(|name| maker_named(name.trim_start()))
+        {
+            self.say(format!("NetworkManager has a network card of {maker}, a maker of modems"));
+            return true;
+        }
         // `/dev/ttyUSB0  /dev/ttyUSB1`
         let words = || text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty());
         let nodes = || words().filter_map(|word| word.strip_prefix("/dev/tty"));
@@ -93,7 +124,15 @@ impl Hints {
             return true;
         }
         let mut words = text.split_whitespace();
-        if let (Some(name), Some("gsm")) = (words.next(), words.next()) {
+        let (name, next) = (words.next(), words.next());
+        // Before `GENERAL.TYPE:  gsm`
+        if let (Some("GENERAL.DEVICE:"), Some(device)) = (name, next) {
+            self.managed_device = string(device);
+            return true;
+        }
+        if let (Some(name), Some("gsm")) = (name, next) {
+            let device = self.managed_device.take().filter(|_| name == "GENERAL.TYPE:");
+            let name = device.unwrap_or_else(|| name.to_owned());
             self.say(format!("NetworkManager knows a modem ({name})"));
             return true;
         }
@@ -158,6 +197,13 @@ impl Hints {
             return true;
         }
         told.is_some()
+    }
+
+    /// A program talked over QMI or MBIM, and asked nothing that names the modem.
+    pub(super) fn talked_over_control(&mut self) {
+        self.say(
+            "a modem was asked over QMI or MBIM (qmicli, mbimcli or uqmi), and not for its name".to_owned(),
+        );
     }
 
     /// A device that has a name and no ids.

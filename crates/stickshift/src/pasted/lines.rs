@@ -84,6 +84,10 @@ fn without_emphasis(mut text: &str) -> &str {
     {
         text = rest;
     }
+    // A row of a table with one column.
+    if let Some(cell) = text.strip_prefix("| ").and_then(|text| text.strip_suffix(" |")) {
+        text = cell;
+    }
     let text = text.trim_matches(|c: char| c == '*' || is_space(c)).trim_end_matches(['`', '\\']);
     if text.starts_with("`__") { text } else { text.trim_start_matches('`') }
 }

@@ -115,7 +115,14 @@ impl Reader {
     /// `Bus 001 Device 005: ID 12d1:1506 Huawei Technologies Co., Ltd.`
     pub(super) fn lsusb_line(&mut self, line: &Line<'_>) -> bool {
         let Some((address, id, name)) = head(line.text) else { return false };
-        let index = self.device(address, id, Format::Lsusb);
+        // `lsusb -D` tells of one that `lsusb` listed.
+        let same = |d: &PastedDevice| d.id == id;
+        let is_dump =
+            line.text.starts_with("Device: ") && self.devices.iter().filter(|d| same(d)).count() == 1;
+        let index = match self.devices.iter().position(same).filter(|_| is_dump) {
+            Some(index) => Some(index),
+            None => self.device(address, id, Format::Lsusb),
+        };
         self.begin_verbose(index);
         if let Some(index) = index {
             self.listed(index);

@@ -12,6 +12,7 @@
 //! ```
 
 mod answers;
+mod bus_lists;
 mod com_ports;
 mod control;
 mod damage;
@@ -19,6 +20,7 @@ mod described;
 mod device;
 mod escapes;
 mod hints;
+mod inventory;
 mod joined;
 mod kernel_log;
 mod lines;
@@ -100,6 +102,16 @@ pub enum Format {
     RouterOs,
     /// USBView, USB Device Tree Viewer, USBlyzer, pyusb: descriptors.
     Viewer,
+    /// `lshw`, also as JSON.
+    Lshw,
+    /// `inxi`.
+    Inxi,
+    /// `lsusb.py`.
+    LsusbPy,
+    /// usbview of Linux.
+    Usbview,
+    /// modemdata of OpenWrt, whose answer luci-app-3ginfo-lite and others show.
+    ModemData,
     /// stickshift's own report.
     Report,
 }
@@ -109,7 +121,13 @@ impl Format {
     pub fn shows_all(self) -> bool {
         matches!(
             self,
-            Format::UsbDevices | Format::Report | Format::LsusbVerbose | Format::LsusbTree | Format::Viewer
+            Format::UsbDevices
+                | Format::Report
+                | Format::LsusbVerbose
+                | Format::LsusbTree
+                | Format::Viewer
+                | Format::LsusbPy
+                | Format::Usbview
         )
     }
 
@@ -132,6 +150,11 @@ impl Format {
             Format::UsbMode => "usbmode -l",
             Format::RouterOs => "/system resource usb print",
             Format::Viewer => "USBView or the like",
+            Format::Lshw => "lshw",
+            Format::Inxi => "inxi",
+            Format::LsusbPy => "lsusb.py",
+            Format::Usbview => "usbview",
+            Format::ModemData => "modemdata",
             Format::Report => "stickshift report",
         }
     }
@@ -262,6 +285,8 @@ struct Reader {
     runs: order::Runs,
     states: states::States,
     udev: udev::Udev,
+    inventory: inventory::Inventory,
+    bus_lists: bus_lists::BusLists,
     /// idProduct of macOS, whose next lines name the vendor.
     product: Option<u16>,
     ioreg: windows::Told,
@@ -291,6 +316,8 @@ impl Reader {
             || self.lsusb_line(line)
             || self.usbconfig_line(line.text)
             || self.udev_line(line.text)
+            || self.inventory_line(line.text)
+            || self.bus_list_line(line.text)
             || self.usb_devices_line(line.text)
             || self.mode_switch_line(line.text)
             || self.kernel_log_line(line.text)
@@ -346,6 +373,7 @@ impl Reader {
     fn finish(mut self, text: &str) -> Paste {
         self.end_verbose();
         self.end_udev();
+        self.finish_inventory();
         self.join_tree();
         self.settle_states();
         let (mut remarks, failed) = self.join_log();
@@ -354,7 +382,10 @@ impl Reader {
         self.end_own();
         self.join_com_ports();
         self.devices.iter_mut().filter(|d| d.half_an_id).for_each(|d| d.id = NO_ID);
-        for device in self.devices.iter().filter(|d| d.id == NO_ID) {
+        // Old kernels give root hubs no ids.
+        let is_root =
+            |d: &PastedDevice| d.formats == [Format::Lsusb] && d.address.is_some_and(|(_, n)| n == 1);
+        for device in self.devices.iter().filter(|d| d.id == NO_ID && !is_root(d)) {
             self.nameless.extend(without_ids::evidence(device.place.as_ref(), &device.attached));
             let at = device.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
             self.nameless.extend(device.remarks.iter().map(|remark| format!("{at}{remark}")));
@@ -374,8 +405,12 @@ impl Reader {
         };
         let answered: Vec<ManagedModem> = self.answers.finish().into_iter().filter(|m| !known(m)).collect();
         modems.extend(answered);
+        let talked = self.control.talked;
         modems.extend(self.control.finish());
         modems.extend(self.described.finish());
+        if modems.is_empty() && talked {
+            self.hints.talked_over_control();
+        }
         let page_errors = std::mem::take(&mut self.web.errors);
         modems.extend(self.web.finish());
         if self.devices.iter().all(|d| d.id == NO_ID) && modems.is_empty() {

@@ -368,11 +368,20 @@ impl Reader {
     /// usb_modeswitch lists every device by its ids alone: those that another program tells more of are there already.
     fn drop_those_only_listed(&mut self) {
         let is_only_listed = |d: &PastedDevice| {
-            *d == PastedDevice { formats: vec![Format::ModeSwitch], ..PastedDevice::new(d.id) }
+            let (formats, earlier) = (vec![Format::ModeSwitch], d.earlier.clone());
+            *d == PastedDevice { formats, earlier, ..PastedDevice::new(d.id) }
         };
-        let told: Vec<UsbId> =
-            self.devices.iter().filter(|d| !is_only_listed(d)).map(|device| device.id).collect();
-        self.devices.retain(|d| !(is_only_listed(d) && told.contains(&d.id)));
+        let (listed, mut told): (Vec<_>, Vec<_>) = self.devices.drain(..).partition(is_only_listed);
+        let mut alone = Vec::new();
+        for device in listed {
+            match told.iter_mut().find(|d| d.id == device.id) {
+                Some(same) if same.earlier.is_empty() => same.earlier = device.earlier,
+                Some(_) => {}
+                None => alone.push(device),
+            }
+        }
+        told.append(&mut alone);
+        self.devices = told;
     }
 
     /// The device that usb_modeswitch says a stick became, where it does not tell where that stands, and there is one such.

@@ -32,6 +32,9 @@ mod written;
 /// Programs of Windows and pyusb that show descriptors.
 mod viewers;
 
+/// Lists of hardware that are no lists of the bus alone.
+mod inventories;
+
 /// Two states of one device in one text, and logs whose latest line stands first.
 mod states;
 
@@ -130,8 +133,13 @@ const FILES: &[(&str, &[&str])] = &[
     ("dell-5720-no-ids.dmesg", &["4-1 413c:8133 modem 0=serial:/dev/ttyUSB0 1=serial:/dev/ttyUSB1"]),
     ("dell-mbim.lsusb-v", &["- 413c:81b6 modem 12=network 13=other"]),
     ("dlink-dwm156.lsusb-v", &["- 2001:7d00 modem 0=pcui 1=modem 2=serial 3=storage"]),
+    ("e173s-switched.usb_modeswitch", &["- 12d1:1c05 modem"]),
     ("e1752-headless.lsusb-v", &["- 12d1:1001 modem 0=modem 1=diag 2=pcui 3=storage"]),
     ("e1752-modem.lsusb-v", &["- 12d1:1001 modem 0=modem 1=diag 2=pcui 3=storage"]),
+    (
+        "e1800.usb-devices",
+        &["3-2 12d1:1436 modem 0=modem 1=network 2=other 3=diag 4=pcui 5=storage 6=storage"],
+    ),
     ("e3276-two-configurations.lsusb-v", &["- 12d1:1446 cdrom 0=storage"]),
     ("e3276.usb-devices", &["1-2.3 12d1:1506 modem 0=modem 1=network 2=pcui 3=storage 4=storage"]),
     ("e3372-drives.dmesg", &["1-1.2 12d1:1506 modem 3=storage 4=storage"]),
@@ -171,15 +179,19 @@ const FILES: &[(&str, &[&str])] = &[
         &["1-1 12d1:14cf modem 0=modem:/dev/ttyUSB0 1=diag:/dev/ttyUSB1 2=pcui:/dev/ttyUSB2 3=storage"],
     ),
     ("kernel-list.usb-devices", &["- 2cb7:0104 modem 0=network 1=other 2=pcui 3=diag 4=other"]),
+    ("l850-traced.usb-devices", &["1-2 2cb7:0007 modem"]),
     ("longcheer-modem.lsusb-v", &["- 1c9e:9605 modem 0=serial 1=serial 2=serial 3=modem 4=storage"]),
+    ("lt4120.modemdata", &["- 03f0:9d1d modem"]),
     ("mbim-second-configuration.dmesg", &["2-1.4 12d1:1f1c modem 0=network"]),
     ("mbim.mmcli-j", &[]),
+    ("mc7710-dump.lsusb-v", &["- 1199:68e2 modem 0=serial"]),
     ("mf190-quoted-crlf.lsusb-v", &["- 19d2:2000 cdrom 0=storage"]),
     ("no-driver.usb-devices", &["1-1 12d1:15ff modem 0=modem 1=diag 2=pcui"]),
     ("no-stick.lsusb-v", &[]),
     ("no-sticks.dmesg", &[]),
     ("nokia-cs15.lsusb-v", &["- 0421:0612 modem 0=modem 1=other 2=serial 3=other"]),
     ("novatel-cdrom.lsusb-v", &["- 1410:5010 cdrom 0=storage"]),
+    ("old-root-hubs.lsusb", &["- 1c9e:6061 modem"]),
     ("option-icon.lsusb-v", &["- 0af0:6711 modem 0=serial"]),
     ("plain.lsusb", &["- 12d1:14fe cdrom"]),
     ("qualcomm-cdrom.dmesg", &["1-1.5 05c6:f000 cdrom 0=storage"]),

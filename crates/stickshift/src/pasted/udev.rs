@@ -10,6 +10,8 @@ use crate::stick::{Place, UsbId};
 pub(super) struct Udev {
     block: Option<Block>,
     form: Form,
+    /// `udevadm monitor` tells next of something that leaves.
+    leaves: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,7 +54,7 @@ fn hwinfo_begins(text: &str) -> Option<bool> {
 }
 
 /// `1-3:1.0`
-fn interface_at(part: &str) -> Option<(Place, u8)> {
+pub(super) fn interface_at(part: &str) -> Option<(Place, u8)> {
     let (place, numbers) = part.split_once(':')?;
     Some((place.parse().ok()?, numbers.split_once('.')?.1.parse().ok()?))
 }
@@ -66,7 +68,13 @@ fn is_attribute(text: &str) -> bool {
 
 impl Reader {
     pub(super) fn udev_line(&mut self, text: &str) -> bool {
-        let path = text.strip_prefix("P: ").filter(|path| path.starts_with("/devices/"));
+        // `udevadm monitor -p` and `udevadm info -q property` write no letters.
+        if let Some(action) = text.strip_prefix("ACTION=") {
+            self.udev.leaves = action == "remove";
+            return false;
+        }
+        let path = text.strip_prefix("P: ").or_else(|| text.strip_prefix("DEVPATH="));
+        let path = path.filter(|path| path.starts_with("/devices/"));
         // Where people cut, the chain begins with a parent, or without any path.
         let chained = self.udev.block.is_some() && self.udev.form == Form::Chain;
         let begins = ["looking at device '", "looking at parent device '"];
@@ -75,16 +83,17 @@ impl Reader {
         if let Some(path) = path.or(looked) {
             self.end_udev();
             let form = if looked.is_some() { Form::Chain } else { Form::Properties };
-            self.udev = Udev { block: Some(Block::at(path)), form };
+            let block = Some(Block::at(path)).filter(|_| !self.udev.leaves);
+            self.udev = Udev { block, form, leaves: false };
             return true;
         }
         if let Some(is_usb) = hwinfo_begins(text) {
             self.end_udev();
-            self.udev = Udev { block: is_usb.then(Block::default), form: Form::Hwinfo };
+            self.udev = Udev { block: is_usb.then(Block::default), form: Form::Hwinfo, ..Udev::default() };
             return true;
         }
         if self.udev.block.is_none() && is_attribute(text) {
-            self.udev = Udev { block: Some(Block::default()), form: Form::Chain };
+            self.udev = Udev { block: Some(Block::default()), form: Form::Chain, ..Udev::default() };
         }
         let Some(block) = &mut self.udev.block else { return false };
         match self.udev.form {
@@ -92,9 +101,13 @@ impl Reader {
             Form::Hwinfo => return block.hwinfo(text),
             Form::Properties => {}
         }
-        let Some((key, value)) = text.strip_prefix("E: ").and_then(|rest| rest.split_once('=')) else {
+        let lettered = text.strip_prefix("E: ");
+        let Some((key, value)) = lettered.unwrap_or(text).split_once('=') else { return false };
+        let is_name =
+            |key: &str| key.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        if lettered.is_none() && !is_name(key) {
             return false;
-        };
+        }
         block.property(key, value);
         true
     }
@@ -184,6 +197,13 @@ impl Block {
         match key {
             "ID_VENDOR_ID" | "ID_USB_VENDOR_ID" => self.vendor = id(value),
             "ID_MODEL_ID" | "ID_USB_MODEL_ID" => self.product = id(value),
+            // Those of the kernel alone: `PRODUCT=12d1/1001/0`.
+            "PRODUCT" => {
+                let mut ids = value.split('/').map(|part| u16::from_str_radix(part, 16).ok());
+                self.vendor = self.vendor.or(ids.next().flatten());
+                self.product = self.product.or(ids.next().flatten());
+                self.release = self.release.or(ids.next().flatten());
+            }
             "ID_USB_INTERFACE_NUM" => self.interface = hex(value).and_then(|n| u8::try_from(n).ok()),
             "ID_USB_DRIVER" => self.driver = string(value),
             "ID_REVISION" => self.release = id(value),
