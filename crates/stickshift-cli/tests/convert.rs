@@ -99,3 +99,15 @@ fn a_stick_that_could_not_be_asked_before_is_asked_before_download_mode() {
     // It was switched from CD-ROM before it could say what it is.
     assert!(err.contains("stick: recoverable: unplug it"), "{err}");
 }
+
+#[test]
+fn a_stick_that_leaves_for_good_after_its_switch_message_is_not_called_untouched() {
+    let folder = files();
+    let run = stickshift(
+        folder.path(),
+        &[&["--virtual", "k3772", "--fault", "never-comes-back"][..], &TO_STICK].concat(),
+    );
+    let err = text(&run.stderr);
+    assert_eq!(run.status.code(), Some(7), "{err}");
+    assert!(err.contains("did not come back (disconnected)") && err.contains("stick: unknown"), "{err}");
+}

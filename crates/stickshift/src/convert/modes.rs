@@ -43,17 +43,40 @@ pub(super) fn settled(bus: &mut dyn Bus, place: &Place, session: &mut Session<'_
 }
 
 /// Switches a stick that shows its CD-ROM: by the first of `goals` that leads anywhere else.
+///
+/// # Errors
+/// What the last goal reports, and what is at the place then. Untouched only while no goal got a message out.
 pub(super) fn leave_cdrom(
     bus: &mut dyn Bus,
     stick: &Stick,
     goals: &[Goal],
     session: &mut Session<'_>,
 ) -> Result<()> {
+    let mut acted = None;
+    try_goals(bus, stick, goals, &mut acted, session).map_err(|e| at_least(e, acted))
+}
+
+/// The error of a step before which the stick was left as `acted`: it takes nothing of that back.
+pub(super) fn at_least(error: Error, acted: Option<Verdict>) -> Error {
+    match (error.verdict(), acted) {
+        (Some(Verdict::Untouched) | None, Some(acted)) => error.with_verdict(acted),
+        _ => error,
+    }
+}
+
+/// `acted` becomes the verdict of the last goal that got a message out.
+fn try_goals(
+    bus: &mut dyn Bus,
+    stick: &Stick,
+    goals: &[Goal],
+    acted: &mut Option<Verdict>,
+    session: &mut Session<'_>,
+) -> Result<()> {
     let catalogue = Catalogue::builtin();
-    let mut last = None;
+    let mut last: Option<Error> = None;
     for goal in goals {
         // A stick that ignored one message may still take the next; one that is away or became something else is not asked again.
-        if find(bus, &stick.place)?.mode != Mode::Cdrom {
+        if !is_cdrom(bus, &stick.place, &mut last)? {
             return Ok(());
         }
         session.step("switch", format!("switching {} from CD-ROM", stick.place));
@@ -63,19 +86,28 @@ pub(super) fn leave_cdrom(
             prepared.consent = MediumConsent::NotKnown;
             switching::switch_and_wait(bus, prepared, session)
         });
-        match outcome {
-            Ok(_) => return Ok(()),
-            Err(e) if e.is(ErrorKind::Interrupted) => return Err(e),
-            Err(e) => {
-                session.warn("not-switched", format!("{e}"));
-                last = Some(e);
-            }
+        let Err(e) = outcome else { return Ok(()) };
+        if e.verdict() != Some(Verdict::Untouched) {
+            *acted = Some(e.verdict().unwrap_or(Verdict::Unknown));
         }
+        if e.is(ErrorKind::Interrupted) {
+            return Err(e);
+        }
+        session.warn("not-switched", format!("{e}"));
+        last = Some(e);
     }
-    if find(bus, &stick.place)?.mode != Mode::Cdrom {
+    if !is_cdrom(bus, &stick.place, &mut last)? {
         return Ok(());
     }
     Err(last.unwrap_or_else(|| Error::new(ErrorKind::NotSwitched, "the stick stays a CD-ROM")))
+}
+
+/// Whether the stick still shows its CD-ROM. That one which is away left after a message says more than that nothing is there: `last`.
+fn is_cdrom(bus: &mut dyn Bus, place: &Place, last: &mut Option<Error>) -> Result<bool> {
+    match find(bus, place) {
+        Ok(stick) => Ok(stick.mode == Mode::Cdrom),
+        Err(e) => Err(last.take().filter(|last| last.is(ErrorKind::Disconnected)).unwrap_or(e)),
+    }
 }
 
 /// Turns automatic updates off: an update in the middle of a conversion, or before the next attempt, may close the gate. A stick that does

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::convert::boot_pin::wait_for_boot_rom;
 use crate::convert::journal::{FileRecord, Journal, Secret};
 use crate::convert::load::find;
-use crate::convert::modes::{enter_download, leave_cdrom, settled, stop_updates};
+use crate::convert::modes::{at_least, enter_download, leave_cdrom, settled, stop_updates};
 use crate::convert::plan::{ConversionPlan, NO_WEB_PAGE, Step, needs_loader};
 use crate::convert::proof::{is_shown, prove};
 use crate::convert::request::{ConvertRequest, Converted};
@@ -193,7 +193,9 @@ impl Travel<'_> {
             Step::OpenPorts => {
                 let stick = web_ports::open(bus, place, request.login.as_ref(), session)?;
                 match stick.mode {
-                    Mode::Cdrom => leave_cdrom(bus, &stick, &[Goal::Serial], session),
+                    // The web server's request led there.
+                    Mode::Cdrom => leave_cdrom(bus, &stick, &[Goal::Serial], session)
+                        .map_err(|e| at_least(e, Some(Verdict::Recoverable))),
                     _ => Ok(()),
                 }
             }
