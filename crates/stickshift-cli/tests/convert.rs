@@ -111,3 +111,25 @@ fn a_stick_that_leaves_for_good_after_its_switch_message_is_not_called_untouched
     assert_eq!(run.status.code(), Some(7), "{err}");
     assert!(err.contains("did not come back (disconnected)") && err.contains("stick: unknown"), "{err}");
 }
+
+#[test]
+fn a_run_whose_record_cannot_be_kept_leaves_a_half_flashed_stick_recoverable() {
+    let folder = files();
+    let folder = folder.path();
+    let line = [&["--virtual-state", "stick", "--virtual", "e3372h-hilink"][..], &TO_STICK].concat();
+    let run = stickshift(folder, &[&line[..], &["--fault", "ctrl-c@60"]].concat());
+    assert_eq!(run.status.code(), Some(6), "{}", text(&run.stderr));
+    // Nothing can be written there any more.
+    let sticks = std::fs::read_dir(folder.join("state/virtual")).unwrap().next().unwrap().unwrap();
+    let record = sticks.path().join("1-1.json");
+    std::fs::remove_file(&record).unwrap();
+    std::fs::create_dir_all(record.join("full")).unwrap();
+    let line = ["--virtual-state", "stick", "--virtual", "e3372h-hilink"];
+    let flash = ["flash", "made/firmware.bin", "--yes"];
+    for work in [&TO_STICK[..], &flash] {
+        let run = stickshift(folder, &[&line[..], work].concat());
+        let err = text(&run.stderr);
+        assert_eq!(run.status.code(), Some(6), "{err}");
+        assert!(err.contains("(file-unwritable)") && err.contains("stick: recoverable"), "{err}");
+    }
+}

@@ -153,12 +153,17 @@ pub(crate) fn run(context: &mut Context, args: &RackArgs, dry_run: bool, line: &
     let mut kept = Ok(());
     if !left.is_empty() {
         context.output.interim("plans", &plans);
-        context.confirm(&format!("Proceed with {}?", counted(left.len(), "stick")))?;
+        let as_left = rows.as_left(left.iter().map(|job| &job.row));
+        let as_left = |e: Error| match as_left {
+            Some(verdict) => e.with_verdict(verdict),
+            None => e,
+        };
+        context.confirm(&format!("Proceed with {}?", counted(left.len(), "stick"))).map_err(as_left)?;
         left.iter().for_each(|job| rows.add(job.row.begun()));
-        record.keep(rows.known())?;
+        record.keep(rows.known()).map_err(as_left)?;
         let _awake = crate::undisturbed::awake(context);
         let screen = Screen::new(context, left.len());
-        let around = serve::Around::of(context, line, Phase::Carry, &record.secret)?;
+        let around = serve::Around::of(context, line, Phase::Carry, &record.secret).map_err(as_left)?;
         kept = each(context, &around, left, all, &screen, |job| {
             screen.row(context, &job.row);
             rows.add(job.row.clone());

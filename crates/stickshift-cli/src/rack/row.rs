@@ -145,6 +145,12 @@ impl Row {
         self.stands_as_left();
     }
 
+    /// Where an earlier run left it in the middle: how.
+    fn left(&self) -> Option<&str> {
+        let left = self.left_as.as_ref().map(|(verdict, ..)| verdict.as_str());
+        left.or(self.verdict.as_deref().filter(|_| self.is_in_the_middle()))
+    }
+
     /// Another command talks to the stick, and is not disturbed.
     pub(super) fn left_alone(self) -> Row {
         let mut row = Row {
@@ -359,6 +365,12 @@ impl Rows {
         kept.into_iter().for_each(|row| self.add(row));
     }
 
+    /// What a run is to say that ends before it did anything to these rows and to those that `wait`: what earlier runs left in the middle is so still.
+    pub(super) fn as_left<'a>(&'a self, wait: impl Iterator<Item = &'a Row>) -> Option<Verdict> {
+        let left: Vec<&str> = self.rows.iter().chain(wait).filter_map(Row::left).collect();
+        [Verdict::Unknown, Verdict::Recoverable].into_iter().find(|verdict| left.contains(&verdict.as_str()))
+    }
+
     /// The exit code of the worst.
     pub(super) fn exit(&self) -> u8 {
         self.rows.iter().map(Row::rank).max().map_or(0, |(_, exit)| exit)
@@ -474,6 +486,11 @@ mod tests {
             assert_eq!(end(&mut waits(mode), "unknown", 7), ("unknown".to_owned(), 7));
         }
         assert!(waits(Mode::Download).left_alone().is_in_the_middle());
+        let none_begun =
+            |rows: Vec<Row>, mode| Rows { rows, ..Rows::default() }.as_left([waits(mode)].iter());
+        assert_eq!(none_begun(vec![], Mode::Download), Some(Verdict::Recoverable));
+        assert_eq!(none_begun(vec![row("1-2", "untouched", 5), row("1-3", "done", 0)], Mode::Modem), None);
+        assert_eq!(none_begun(vec![row("1-2", "unknown", 7)], Mode::Download), Some(Verdict::Unknown));
         // It runs: whatever was left in the middle is over.
         assert_eq!(end(&mut waits(Mode::Modem), "untouched", 6), ("untouched".to_owned(), 6));
     }

@@ -144,7 +144,7 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
         let records: Vec<_> = request.files.iter().map(FirmwareFile::record).collect();
         let journal = Journal::load(&folder, &planned.place)
             .and_then(|journal| journal.check_files(&records).map(|()| journal))
-            .map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
+            .map_err(|e| as_left(e.verdict_if_unset(Verdict::Untouched)))?;
         left = bytes_left(&request.files, &journal);
         resumption::plan(&journal.record, &request.files, planned.before.as_ref(), &mut planned.plan);
     } else if let Some(older) = &older {
@@ -160,7 +160,8 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
     }
     context.output.flashes(left);
     let _awake = undisturbed::awake(context);
-    let converted = convert::convert(&mut *bus, &planned, &mut request, &folder, &mut session)?;
+    let converted =
+        convert::convert(&mut *bus, &planned, &mut request, &folder, &mut session).map_err(as_left)?;
     if !converted.shown {
         context.output.outcome_is(Outcome::Sent);
     }

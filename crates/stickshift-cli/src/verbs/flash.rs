@@ -128,7 +128,8 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
         None => Journal::begin(&folder, key, Fingerprint::default(), records).map_err(as_left)?,
     };
     context.output.flashes(bytes_left(&files, &journal));
-    let flashed = flash::flash_files(&mut *bus, &place, &mut files, consents, &mut journal, &mut session)?;
+    let flashed = flash::flash_files(&mut *bus, &place, &mut files, consents, &mut journal, &mut session)
+        .map_err(as_left)?;
     if let Err(e) = journal.finish() {
         session
             .warn("journal-stays", format!("every partition was acknowledged; the record of it stays: {e}"));
