@@ -56,6 +56,9 @@ fn a_version_that_runs_already_is_said_before_it_is_written_again() {
         assert!(run.status.success(), "{said}");
         assert_eq!(said.contains(already), is_said, "{said}");
     }
+    let run = stickshift(folder.path(), &line);
+    let said = text(&run.stdout);
+    assert!(run.status.success() && said.contains("nothing shows that it was written again"), "{said}");
     // In download mode the stick says it once it is spoken to.
     let there = ["--virtual-state", "e3372h-stick", "--virtual", "e3372h-stick"];
     let run = stickshift(folder.path(), &[&["at", "^GODLOAD"][..], &there].concat());
@@ -67,6 +70,7 @@ fn a_version_that_runs_already_is_said_before_it_is_written_again() {
         let said = text(&run.stdout) + &text(&run.stderr);
         assert!(run.status.success(), "{said}");
         assert_eq!(said.contains("has 21.180.01.00.00 already"), is_said, "{stick}: {said}");
+        assert_eq!(said.contains("stick: sent; it came back"), is_said, "{stick}: {said}");
     }
 }
 

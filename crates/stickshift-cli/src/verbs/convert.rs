@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use stickshift::convert::{
-    self, ConvertRequest, Converted, FileRole, FirmwareFile, Journal, Target, resumption,
+    self, ConvertRequest, Converted, FileRole, FirmwareFile, Journal, Shown, Target, resumption,
 };
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::Session;
@@ -162,7 +162,7 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
     let _awake = undisturbed::awake(context);
     let converted =
         convert::convert(&mut *bus, &planned, &mut request, &folder, &mut session).map_err(as_left)?;
-    if !converted.shown {
+    if converted.shown != Shown::Runs {
         context.output.outcome_is(Outcome::Sent);
     }
     context.output.finish(&ConversionReport::from(converted));
@@ -250,7 +250,7 @@ pub(crate) struct ConversionReport {
     before: Option<Identity>,
     after: Identity,
     #[serde(skip)]
-    shown: bool,
+    shown: Shown,
 }
 
 impl From<Converted> for ConversionReport {
@@ -267,12 +267,14 @@ impl Report for ConversionReport {
         }
         writeln!(out, "after:  {}", self.after)?;
         writeln!(out, "version read back from the stick: {}", self.after.firmware.as_deref().unwrap_or("?"))?;
-        match self.shown {
-            true => writeln!(out, "stick: done")?,
-            false => writeln!(
-                out,
-                "stick: sent; every partition was acknowledged, and what was flashed names no version to compare with that"
-            )?,
+        let why = match self.shown {
+            Shown::Runs => None,
+            Shown::NoVersion => Some("what was flashed names no version to compare with that"),
+            Shown::AsBefore => Some("that is the version of before: nothing shows that it was written again"),
+        };
+        match why {
+            None => writeln!(out, "stick: done")?,
+            Some(why) => writeln!(out, "stick: sent; every partition was acknowledged, and {why}")?,
         }
         match self.after.kind {
             Some("hilink") => writeln!(

@@ -136,7 +136,12 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
     }
     let seen = match &args.port {
         Some(_) => CameBack::Nothing,
-        None => came_back(&mut *bus, &place, &files, &mut session)?,
+        None => {
+            // What an interrupted run wrote may be what it says.
+            let info = flashed.handshake.info.as_ref().filter(|_| !is_touched);
+            let had = info.and_then(|info| info.software.as_deref());
+            came_back(&mut *bus, &place, &files, had, &mut session)?
+        }
     };
     drop(session);
     // Every partition was acknowledged; what starts from them was seen only if it said so.
@@ -233,9 +238,9 @@ struct FlashReport {
     files: Vec<String>,
     /// The version that it reported.
     firmware: Option<String>,
-    /// Whether that is the version of what was flashed.
+    /// Why that does not show that it runs what was flashed.
     #[serde(skip)]
-    compared: bool,
+    but: Option<&'static str>,
     /// The mode in which it came back.
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<&'static str>,
@@ -246,7 +251,9 @@ struct FlashReport {
 impl FlashReport {
     fn new(flashed: &Flashed, files: &[FirmwareFile], seen: &CameBack, by_port: bool) -> Self {
         let (firmware, mode) = match seen {
-            CameBack::Reported(identity) | CameBack::Answers(identity) => (identity.firmware.clone(), None),
+            CameBack::Reported(identity) | CameBack::Answers(identity) | CameBack::AsBefore(identity) => {
+                (identity.firmware.clone(), None)
+            }
             CameBack::Shows(mode) => (None, Some(mode.words())),
             CameBack::Nothing => (None, None),
         };
@@ -255,7 +262,11 @@ impl FlashReport {
             bytes: flashed.bytes,
             files: files.iter().map(|f| f.path.display().to_string()).collect(),
             firmware,
-            compared: matches!(seen, CameBack::Reported(_)),
+            but: match seen {
+                CameBack::Answers(_) => Some(": what was flashed names no version to compare with that"),
+                CameBack::AsBefore(_) => Some(", as before: nothing shows that it was written again"),
+                _ => None,
+            },
             mode,
             waited: !by_port,
         }
@@ -267,13 +278,12 @@ impl Report for FlashReport {
         let product = self.product.as_deref().unwrap_or("the stick");
         writeln!(out, "flashed {} bytes to {product}: every partition was acknowledged", self.bytes)?;
         match (&self.firmware, self.mode) {
-            (Some(firmware), _) if self.compared => {
-                writeln!(out, "stick: done; it came back and reports firmware {firmware}")
-            }
-            (Some(firmware), _) => writeln!(
-                out,
-                "stick: sent; it came back and reports firmware {firmware}: what was flashed names no version to compare with that"
-            ),
+            (Some(firmware), _) => match self.but {
+                Some(but) => {
+                    writeln!(out, "stick: sent; it came back and reports firmware {firmware}{but}")
+                }
+                None => writeln!(out, "stick: done; it came back and reports firmware {firmware}"),
+            },
             (None, Some(mode)) => {
                 writeln!(
                     out,

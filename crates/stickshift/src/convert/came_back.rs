@@ -8,6 +8,7 @@
 //! let words = |end: &CameBack| match end {
 //!     CameBack::Reported(identity) => identity.firmware.clone().unwrap_or_default(),
 //!     CameBack::Answers(_) => "it works; nothing compares".to_owned(),
+//!     CameBack::AsBefore(_) => "it works, as it did before".to_owned(),
 //!     CameBack::Shows(mode) => mode.to_string(),
 //!     CameBack::Nothing => "nothing came back".to_owned(),
 //! };
@@ -32,13 +33,15 @@ pub enum CameBack {
     Reported(Box<Identity>),
     /// It came back and said what it is; what was flashed names no version that this could be compared with.
     Answers(Box<Identity>),
+    /// It came back and reported the version that was flashed, which it had before.
+    AsBefore(Box<Identity>),
     /// It came back in this mode, and was not heard to say what it is.
     Shows(Mode),
     /// Nothing came back in time.
     Nothing,
 }
 
-/// Waits for the first start of what was flashed, and asks the stick what it is. It is not switched: one that shows a CD-ROM is left so.
+/// Waits for the first start of what was flashed, and asks the stick what it is. It `had` this version before, where it said so. It is not switched: one that shows a CD-ROM is left so.
 ///
 /// # Errors
 /// `VersionMismatch` with the verdict recoverable when it reports another version than the main firmware's, or stays in its boot ROM or
@@ -47,6 +50,7 @@ pub fn came_back(
     bus: &mut dyn Bus,
     place: &Place,
     files: &[FirmwareFile],
+    had: Option<&str>,
     session: &mut Session<'_>,
 ) -> Result<CameBack> {
     session.step("wait-first-start", "waiting for the first start of the new firmware (it may take minutes)");
@@ -87,6 +91,7 @@ pub fn came_back(
         .with("found", found)
         .with_verdict(Verdict::Recoverable)),
         Some(_) if wanted.is_empty() => Ok(CameBack::Answers(Box::new(identity))),
+        Some(found) if had == Some(found) => Ok(CameBack::AsBefore(Box::new(identity))),
         Some(_) => Ok(CameBack::Reported(Box::new(identity))),
         None => Ok(CameBack::Shows(stick.mode)),
     }

@@ -76,5 +76,5 @@ pub mod resumption;
 pub use firmware_file::{FileRole, FirmwareFile};
 pub use journal::Journal;
 pub use plan::{ConversionPlan, plan};
-pub use request::{ConvertRequest, Converted, Target, order};
+pub use request::{ConvertRequest, Converted, Shown, Target, order};
 pub use travel::convert;

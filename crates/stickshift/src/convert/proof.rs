@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::convert::journal::{Fingerprint, Record, Secret};
 use crate::convert::load::{find, shows};
 use crate::convert::modes::{leave_cdrom, settled};
-use crate::convert::request::ConvertRequest;
+use crate::convert::request::{ConvertRequest, Shown};
 use crate::convert::resumption::fingerprint;
 use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
@@ -30,20 +30,20 @@ pub(super) fn prove(
     session: &mut Session<'_>,
 ) -> Result<Identity> {
     session.step("wait-first-start", "waiting for the first start of the new firmware (it may take minutes)");
-    let unknown = |e: Error| e.verdict_if_unset(Verdict::Unknown);
+    let unknown = |e: Error| e.with_verdict(Verdict::Unknown);
     let speaks = |s: &Stick| matches!(s.mode, Mode::Modem | Mode::Hilink | Mode::HilinkSerial | Mode::Cdrom);
     let stick = wait_for_stick(bus, place, FIRST_START, session, speaks).map_err(unknown)?;
     let Some(stick) = stick else {
         return Err(not_started(find(bus, place).ok().as_ref()));
     };
     if stick.mode == Mode::Cdrom {
-        leave_cdrom(bus, &stick, &[Goal::Usual], session).map_err(|e| e.with_verdict(Verdict::Unknown))?;
+        leave_cdrom(bus, &stick, &[Goal::Usual], session).map_err(unknown)?;
     }
     session.step("verify", "asking the stick what it is now");
     let stick = settled(bus, place, session).map_err(unknown)?;
     let after = ask_newcomer(bus, &stick, request.login.as_ref(), session)
         .and_then(|seen| seen.ok_or_else(|| identity::mute(&stick)))
-        .map_err(|e| e.with_verdict(Verdict::Unknown))?;
+        .map_err(unknown)?;
     compare(&after, request, session)?;
     compare_identity(&after, &flashed.stick, &flashed.secret, session)?;
     Ok(after)
@@ -144,14 +144,24 @@ fn compare(after: &Identity, request: &ConvertRequest, session: &mut Session<'_>
 }
 
 /// Whether what the stick says now shows that it runs what was sent: its version, or, where the files name none, another kind of firmware than
-/// `before`. A stick that acknowledges and writes nothing says the same as before.
-pub(super) fn is_shown(before: Option<&Identity>, after: &Identity, request: &ConvertRequest) -> bool {
+/// `before`. A stick that acknowledges and writes nothing says the same as before: what it `ran` then.
+pub(super) fn shown(
+    before: Option<&Identity>,
+    ran: Option<&str>,
+    after: &Identity,
+    request: &ConvertRequest,
+) -> Shown {
     let wanted = request.files.iter().find(|f| f.is_main()).map(|f| f.version().version).unwrap_or_default();
-    if !wanted.is_empty() {
-        return after.firmware.as_ref() == Some(&wanted);
-    }
     let kind_before = before.and_then(|before| before.kind);
-    after.kind == Some(request.to.word()) && kind_before.is_some() && kind_before != after.kind
+    let is_another_kind = kind_before.is_some() && after.kind.is_some() && kind_before != after.kind;
+    match after.firmware.as_deref() {
+        _ if wanted.is_empty() && is_another_kind && after.kind == Some(request.to.word()) => Shown::Runs,
+        Some(version) if !wanted.is_empty() && version == wanted => match ran {
+            Some(ran) if ran == version && !is_another_kind => Shown::AsBefore,
+            _ => Shown::Runs,
+        },
+        _ => Shown::NoVersion,
+    }
 }
 
 #[cfg(test)]
@@ -178,12 +188,25 @@ mod tests {
             |kind, version: &str| Identity { firmware: Some(version.into()), kind, ..Identity::default() };
         let (stick, hilink) = (says(Some("stick"), "21.1"), says(Some("hilink"), "22.1"));
         let named = request(Target::Stick, firmware("E3372h_153", "21.1"));
-        assert!(is_shown(None, &stick, &named));
+        assert_eq!(shown(None, None, &stick, &named), Shown::Runs);
         let unnamed = request(Target::Stick, firmware("E3372h_153", ""));
-        assert!(is_shown(Some(&hilink), &stick, &unnamed));
+        assert_eq!(shown(Some(&hilink), Some("22.1"), &stick, &unnamed), Shown::Runs);
         for before in [None, Some(&stick), Some(&says(None, "21.1"))] {
-            assert!(!is_shown(before, &stick, &unnamed));
+            assert_eq!(shown(before, None, &stick, &unnamed), Shown::NoVersion);
         }
+    }
+
+    #[test]
+    fn a_stick_that_ran_the_version_before_does_not_show_that_it_was_written() {
+        let says = |kind| Identity { firmware: Some("21.1".into()), kind: Some(kind), ..Identity::default() };
+        let (stick, hilink) = (says("stick"), says("hilink"));
+        let request = request(Target::Stick, firmware("E3372h_153", "21.1"));
+        let end = |before, ran| shown(before, ran, &stick, &request);
+        assert_eq!(end(Some(&stick), Some("21.1")), Shown::AsBefore);
+        assert_eq!(end(None, Some("21.1")), Shown::AsBefore, "download mode told");
+        assert_eq!(end(Some(&stick), None), Shown::Runs, "an interrupted run wrote it");
+        assert_eq!(end(Some(&hilink), Some("21.1")), Shown::Runs);
+        assert_eq!(end(None, Some("22.1")), Shown::Runs);
     }
 
     #[test]

@@ -62,8 +62,19 @@ pub struct Converted {
     pub before: Option<Identity>,
     /// What it says now.
     pub after: Identity,
-    /// Whether that shows that it runs what was sent. Files may name no version to compare.
-    pub shown: bool,
+    /// What that shows of what was sent.
+    pub shown: Shown,
+}
+
+/// What a stick that says what it is shows of the firmware that was sent to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Shown {
+    /// It runs what was sent.
+    Runs,
+    /// Nothing: the files name no version to compare.
+    NoVersion,
+    /// Nothing: it ran this version before.
+    AsBefore,
 }
 
 /// Puts files into the order that the direction demands: main firmware, then web UI on the way to Stick; the other way round on

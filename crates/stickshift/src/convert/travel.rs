@@ -9,7 +9,7 @@ use crate::convert::journal::{FileRecord, Journal, Secret};
 use crate::convert::load::find;
 use crate::convert::modes::{at_least, enter_download, leave_cdrom, settled, stop_updates};
 use crate::convert::plan::{ConversionPlan, NO_WEB_PAGE, Step, needs_loader};
-use crate::convert::proof::{is_shown, prove};
+use crate::convert::proof::{prove, shown};
 use crate::convert::request::{ConvertRequest, Converted};
 use crate::convert::resumption::{drop_stale, fingerprint};
 use crate::convert::{FirmwareFile, flash, load};
@@ -41,9 +41,11 @@ pub fn convert(
     }
     let mut journal = open_journal(planned, request, folder).map_err(untouched)?;
     drop_stale(&mut journal, &request.files, planned.before.as_ref(), session)?;
-    let mut travel = Travel { place, journal: &mut journal, changed: false };
+    // What an interrupted run wrote may be what it runs now.
+    let is_as_before = !journal.record.touched;
+    let mut travel = Travel { place, journal: &mut journal, changed: false, told: None };
     let outcome = travel.run(bus, &planned.steps, request, session);
-    let changed = travel.changed;
+    let (changed, told) = (travel.changed, travel.told.take());
     let after = outcome.map_err(|e| {
         let error = match e.verdict() {
             // Another stick than the one of the journal: only what this run did to it counts.
@@ -57,8 +59,10 @@ pub fn convert(
     if let Err(e) = journal.finish() {
         session.warn("journal-stays", format!("the work is done; the record of it stays: {e}"));
     }
-    let shown = is_shown(planned.before.as_ref(), &after, request);
-    Ok(Converted { before: planned.before.clone(), after, shown })
+    let before = planned.before.clone();
+    let ran = before.as_ref().and_then(|before| before.firmware.clone()).or(told).filter(|_| is_as_before);
+    let shown = shown(before.as_ref(), ran.as_deref(), &after, request);
+    Ok(Converted { before, after, shown })
 }
 
 fn open_journal(planned: &ConversionPlan, request: &ConvertRequest, folder: &Path) -> Result<Journal> {
@@ -87,6 +91,8 @@ struct Travel<'t> {
     journal: &'t mut Journal,
     /// A step before the one that runs may have changed something that the journal does not hold: the mode, or a setting.
     changed: bool,
+    /// The version that the stick had when download mode first answered.
+    told: Option<String>,
 }
 
 impl Travel<'_> {
@@ -207,7 +213,10 @@ impl Travel<'_> {
             }
             Step::Flash => {
                 let consents = request.consents;
-                flash::flash_files(bus, place, &mut request.files, consents, self.journal, session).map(drop)
+                let files = &mut request.files;
+                let flashed = flash::flash_files(bus, place, files, consents, self.journal, session)?;
+                self.told = flashed.handshake.info.and_then(|info| info.software);
+                Ok(())
             }
             Step::Verify => Ok(()),
         }
