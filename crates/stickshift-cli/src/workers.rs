@@ -61,14 +61,18 @@ impl Workers for Threads {
     fn reports(&mut self) -> Vec<Report> {
         self.receiver.try_iter().collect()
     }
-}
 
-impl Drop for Threads {
     /// Whoever asks to stop gets a stick whose message was sent whole, or not at all.
-    fn drop(&mut self) {
+    fn finish(&mut self) {
         for thread in self.running.drain(..) {
             let _ = thread.join();
         }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 

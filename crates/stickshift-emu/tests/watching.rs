@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use stickshift::error::{Error, ErrorKind, Verdict};
 use stickshift::event::{Cancel, Session};
 use stickshift::link::Bus;
 use stickshift::profile::{Catalogue, Origin, Overlay};
@@ -231,6 +232,61 @@ fn a_request_to_stop_is_heard() {
     let mut session = Session::new(|_| {}, cancel);
     assert!(watcher.look(&mut bus, &mut hands, &mut session, &mut |_| {}).is_err());
     assert_eq!(bus.sticks().unwrap()[0].mode, Mode::Cdrom);
+}
+
+#[test]
+fn a_stick_that_got_its_message_when_the_watch_ends_is_not_forgotten() {
+    let (mut bus, catalogue) = (VirtualBus::new(), Catalogue::builtin());
+    plug(&bus, 1, "e3372h-hilink");
+    bus.advance(seconds(20));
+    let mut hands = OneByOne::new(Box::new(bus.clone()), &catalogue, Cancel::new());
+    let mut watcher = Watcher::new(&catalogue, Duration::ZERO);
+    let mut session = Session::quiet();
+    let now = bus.now();
+    assert!(!watcher.stop(now, &mut hands, &mut session, &mut |_| {}), "nothing was begun");
+    let mut told = Vec::new();
+    watcher.look(&mut bus, &mut hands, &mut session, &mut |news| told.push(short(&news))).unwrap();
+    assert_eq!(told, ["switching 1-1.1"]);
+    assert!(watcher.stop(bus.now(), &mut hands, &mut session, &mut |_| {}));
+    let end = bus.now() + seconds(60);
+    watch_with(&mut watcher, &mut bus, &mut hands, end);
+    assert!(!watcher.stop(bus.now(), &mut hands, &mut session, &mut |_| {}), "it was seen to switch");
+}
+
+/// Workers of which one was stopped between two messages, which is told at the end alone.
+struct Stopped(Option<Report>, Vec<Report>);
+
+impl Workers for Stopped {
+    fn serve(&mut self, stick: &Stick, _: Goal) {
+        let stopped = Error::new(ErrorKind::Interrupted, "x").with_verdict(Verdict::Recoverable);
+        self.0 = Some(Report::Ended { stick: stick.clone(), result: Err(stopped) });
+    }
+
+    fn reports(&mut self) -> Vec<Report> {
+        std::mem::take(&mut self.1)
+    }
+
+    fn finish(&mut self) {
+        self.1.extend(self.0.take());
+    }
+}
+
+#[test]
+fn a_worker_that_was_stopped_between_two_messages_is_heard_at_the_end() {
+    let (mut bus, catalogue) = (VirtualBus::new(), Catalogue::builtin());
+    plug(&bus, 1, "e3372h-hilink");
+    bus.advance(seconds(20));
+    let mut hands = Stopped(None, Vec::new());
+    let mut watcher = Watcher::new(&catalogue, Duration::ZERO);
+    let mut verdicts = Vec::new();
+    let mut heard = |news| {
+        if let News::Failed { error, .. } = news {
+            verdicts.push(error.verdict());
+        }
+    };
+    watcher.look(&mut bus, &mut hands, &mut Session::quiet(), &mut heard).unwrap();
+    watcher.stop(bus.now(), &mut hands, &mut Session::quiet(), &mut heard);
+    assert_eq!(verdicts, [Some(Verdict::Recoverable)]);
 }
 
 /// Workers that never end with the stick at one place, as if every transfer to it hung.

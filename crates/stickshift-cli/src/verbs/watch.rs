@@ -102,19 +102,24 @@ pub(crate) fn run(context: &mut Context, args: WatchArgs) -> Result<()> {
     let mut session = context.session();
     let mut outcome = Outcome::Untouched;
     context.output.outcome_is(outcome);
-    loop {
-        let next = match watcher.look(&mut *bus, &mut *workers, &mut session, &mut |news| {
-            outcome = with(outcome, &news);
-            context.output.outcome_is(outcome);
-            tell(context, news);
-        }) {
-            Err(_) if context.cancel.is_cancelled() => return Ok(()),
-            other => other?,
-        };
-        if !context.wait_change(&mut *bus, next)? {
-            return Ok(());
+    let mut heard = |news| {
+        outcome = with(outcome, &news);
+        context.output.outcome_is(outcome);
+        tell(context, news);
+    };
+    let ended = loop {
+        let looked = watcher.look(&mut *bus, &mut *workers, &mut session, &mut heard);
+        match looked.and_then(|next| context.wait_change(&mut *bus, next)) {
+            Ok(true) => {}
+            Err(error) if !context.cancel.is_cancelled() => break Err(error),
+            _ => break Ok(()),
         }
+    };
+    // What a stick got its message for is not seen any more.
+    if watcher.stop(bus.now(), &mut *workers, &mut session, &mut heard) {
+        context.output.outcome_is(Outcome::Sent);
     }
+    ended
 }
 
 /// What all of it did so far. A switch that failed after its message went out outweighs those that worked.

@@ -92,6 +92,9 @@ pub trait Workers {
 
     /// What happened since the last call, in order.
     fn reports(&mut self) -> Vec<Report>;
+
+    /// Waits until nobody is served any more. What came of it is in the reports then.
+    fn finish(&mut self) {}
 }
 
 /// What [`Workers`] tell of one stick.
@@ -382,13 +385,13 @@ impl PlaceState {
         now: Moment,
         session: &mut Session<'_>,
         news: &mut dyn FnMut(News),
-    ) -> Result<()> {
+    ) {
         self.phase = Phase::Idle;
         if let Err(error) = &result
             && error.is(ErrorKind::PermissionDenied)
             && now < *self.denied_until.get_or_insert(now + PERMISSIONS)
         {
-            return Ok(());
+            return;
         }
         self.denied_until = None;
         match result {
@@ -396,7 +399,6 @@ impl PlaceState {
                 let to = Box::new(Switched { stick: *now_is, expected: true });
                 let until = now + SETTLED_AFTER;
                 self.phase = Phase::Settling { from: stick.id, to, until, expectation: None };
-                Ok(())
             }
             Ok(Outcome::Sent(sent)) => {
                 for what in sent.observations {
@@ -406,9 +408,7 @@ impl PlaceState {
                 let expectation = Box::new(sent.expectation.counted_from(now));
                 let until = expectation.end;
                 self.phase = Phase::Expected { expectation, until };
-                Ok(())
             }
-            Err(error) if error.is(ErrorKind::Interrupted) => Err(error),
             // Devices that are what they should be, that merely share an id with a stick, or that are gone.
             Err(error)
                 if matches!(
@@ -418,15 +418,13 @@ impl PlaceState {
                         | ErrorKind::LeftAlone
                         | ErrorKind::NoStick
                         | ErrorKind::WrongInterface
-                ) =>
+                ) && error.verdict() == Some(Verdict::Untouched) =>
             {
                 session.note("nothing-to-switch", format!("{}: {error}", stick.place));
-                Ok(())
             }
-            Err(error) => {
-                news(News::Failed { place: stick.place.clone(), error });
-                Ok(())
+            Err(error) if error.is(ErrorKind::Interrupted) && error.verdict() == Some(Verdict::Untouched) => {
             }
+            Err(error) => news(News::Failed { place: stick.place.clone(), error }),
         }
     }
 }
@@ -486,7 +484,7 @@ impl<'a> Watcher<'a> {
         news: &mut dyn FnMut(News),
     ) -> Result<Option<Moment>> {
         let sticks = bus.sticks()?;
-        self.hear(bus.now(), workers, session, news)?;
+        self.hear(bus.now(), workers, session, news);
         let now = bus.now();
         for (place, state) in &mut self.places {
             let stick = sticks.iter().find(|s| s.place == *place);
@@ -520,9 +518,25 @@ impl<'a> Watcher<'a> {
             }
         }
         self.looked_before = true;
-        self.hear(bus.now(), workers, session, news)?;
+        self.hear(bus.now(), workers, session, news);
         let now = bus.now();
         Ok(self.places.iter().filter_map(|(_, state)| state.next_look(now)).min())
+    }
+
+    /// Ends the watch: whoever is served is waited for, and `news` tells what came of it. Gives whether a stick that got its message is left whose
+    /// end was not seen.
+    pub fn stop(
+        &mut self,
+        now: Moment,
+        workers: &mut dyn Workers,
+        session: &mut Session<'_>,
+        news: &mut dyn FnMut(News),
+    ) -> bool {
+        workers.finish();
+        self.hear(now, workers, session, news);
+        self.places
+            .iter()
+            .any(|(_, state)| matches!(state.phase, Phase::Expected { .. } | Phase::Settling { .. }))
     }
 
     /// What is known of a place; a place that was not seen before begins.
@@ -544,7 +558,7 @@ impl<'a> Watcher<'a> {
         workers: &mut dyn Workers,
         session: &mut Session<'_>,
         news: &mut dyn FnMut(News),
-    ) -> Result<()> {
+    ) {
         for report in workers.reports() {
             match report {
                 Report::Began { stick, evidence } => {
@@ -552,11 +566,9 @@ impl<'a> Watcher<'a> {
                     news(News::Switching { stick, evidence });
                 }
                 Report::Ended { stick, result } => {
-                    let state = self.at(&stick.place);
-                    state.ended(&stick, result, now, session, news)?;
+                    self.at(&stick.place).ended(&stick, result, now, session, news);
                 }
             }
         }
-        Ok(())
     }
 }
