@@ -131,4 +131,4 @@ fn hex_number(fields: &[&str], index: usize) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

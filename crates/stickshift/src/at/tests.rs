@@ -29,7 +29,7 @@ mod waiting;
 type Mouth<'a> = Box<dyn FnMut(&str) -> Vec<u8> + Send + 'a>;
 
 /// A stick's port: every command line or text it is told goes to `mouth`, whose answer is read in pieces of `piece` bytes.
-struct Port<'a> {
+pub(crate) struct Port<'a> {
     mouth: Mouth<'a>,
     heard: Vec<u8>,
     says: VecDeque<u8>,
@@ -38,7 +38,7 @@ struct Port<'a> {
 }
 
 impl<'a> Port<'a> {
-    fn new(mouth: impl FnMut(&str) -> Vec<u8> + Send + 'a) -> Self {
+    pub(crate) fn new(mouth: impl FnMut(&str) -> Vec<u8> + Send + 'a) -> Self {
         Port {
             mouth: Box::new(mouth),
             heard: Vec::new(),

@@ -11,7 +11,7 @@ use crate::convert::resumption::fingerprint;
 use crate::error::{Detail, Effect, Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::hilink::device;
-use crate::link::Bus;
+use crate::link::{Bus, Changes};
 use crate::modem::identity::{self, Identity};
 use crate::modem::web::{self, Login};
 use crate::profile::Catalogue;
@@ -173,27 +173,32 @@ pub(super) fn enter_download(
             ));
         }
         session.step("godload", "bringing the stick into download mode: AT^GODLOAD");
-        // Only some know it; it does no harm elsewhere.
-        let set = at
-            .command("AT^SFM=1", Effect::Changes, Duration::from_secs(5))
-            .map_err(|e| e.verdict_if_unset(Verdict::Unknown))?;
-        // It stays set when the stick refuses what follows.
-        let left = if set.result == Final::Ok { Verdict::Recoverable } else { Verdict::Untouched };
-        match at.command("AT^GODLOAD", Effect::Changes, Duration::from_secs(10)) {
-            Ok(answer) if answer.result == Final::Ok => {}
-            Ok(answer) => {
-                return Err(Error::new(ErrorKind::GateClosed, "the stick refuses AT^GODLOAD")
-                    .with("answer", &answer.result)
-                    .with_verdict(left));
-            }
-            // Gone before it answered: the bus tells.
-            Err(e) if e.is(ErrorKind::Disconnected) || e.is(ErrorKind::Timeout) => {}
-            Err(e) => return Err(e.verdict_if_unset(Verdict::Unknown)),
-        }
+        godload(&mut at)?;
     }
     wait_for_download_mode(bus, &stick.place, GOES_TO_DOWNLOAD, session)
         .map_err(|e| e.verdict_if_unset(Verdict::Recoverable))?;
     Ok(())
+}
+
+/// AT^SFM=1 and AT^GODLOAD. A stick that is gone before it answers may be on its way: the bus tells.
+///
+/// # Errors
+/// `GateClosed` when AT^GODLOAD is refused: unknown where the refusal may have been another program's.
+fn godload(at: &mut At<'_>) -> Result<()> {
+    // Only some know it; it does no harm elsewhere.
+    at.command("AT^SFM=1", Effect::Changes, Duration::from_secs(5))
+        .map_err(|e| e.verdict_if_unset(Verdict::Unknown))?;
+    match at.command("AT^GODLOAD", Effect::Changes, Duration::from_secs(10)) {
+        Ok(answer) if answer.result == Final::Ok => Ok(()),
+        Ok(answer) => {
+            let refused = Error::new(ErrorKind::GateClosed, "the stick refuses AT^GODLOAD")
+                .with("answer", &answer.result);
+            // What AT^SFM set stays set.
+            Err(at.assess(refused).verdict_if_unset(Verdict::Recoverable))
+        }
+        Err(e) if e.is(ErrorKind::Disconnected) || e.is(ErrorKind::Timeout) => Ok(()),
+        Err(e) => Err(e.verdict_if_unset(Verdict::Unknown)),
+    }
 }
 
 fn refuse_misfit(seen: &Identity, request: &ConvertRequest) -> Result<()> {
@@ -204,5 +209,33 @@ fn refuse_misfit(seen: &Identity, request: &ConvertRequest) -> Result<()> {
     match platforms.filter_map(|platform| misfit(seen, platform.as_deref())).next() {
         Some(text) => Err(Error::new(ErrorKind::ImageMismatch, text)),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::at::tests::Port;
+
+    #[test]
+    fn a_refusal_that_may_be_another_programs_leaves_the_stick_in_doubt() {
+        const OK: &str = "\r\nOK\r\n";
+        const ERROR: &str = "\r\nERROR\r\n";
+        let both = format!("{ERROR}{OK}");
+        for (of_sfm, of_godload, verdict) in [
+            (ERROR, ERROR, Verdict::Untouched),
+            (OK, ERROR, Verdict::Recoverable),
+            (ERROR, &both, Verdict::Unknown),
+            (OK, &both, Verdict::Unknown),
+            (&both, ERROR, Verdict::Unknown),
+        ] {
+            let mut port = Port::new(|line: &str| match line {
+                "AT^SFM=1" => of_sfm.as_bytes().to_vec(),
+                "AT^GODLOAD" => of_godload.as_bytes().to_vec(),
+                _ => OK.as_bytes().to_vec(),
+            });
+            let error = godload(&mut At::new(&mut port)).unwrap_err();
+            assert_eq!(error.verdict(), Some(verdict), "{of_sfm:?} {of_godload:?}");
+        }
     }
 }
