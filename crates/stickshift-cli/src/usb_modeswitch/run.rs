@@ -5,7 +5,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use stickshift::clean;
-use stickshift::error::{Detail, Error, ErrorKind, Result};
+use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
 use stickshift::event::{Cancel, Event, Session};
 use stickshift::link::Bus;
 use stickshift::mask;
@@ -260,9 +260,12 @@ impl Job<'_, '_> {
     fn send(&self, bus: &mut dyn Bus, prepared: Prepared) -> bool {
         let sent = match switching::send(bus, prepared, &mut self.session()) {
             Ok(sent) => sent,
+            // After the first byte the check tells what came of it.
             Err(error) => {
-                self.voice.borrow_mut().failure(&format!("Error: {error}. Skip message sending"));
-                return false;
+                let sent = error.verdict() != Some(Verdict::Untouched);
+                let then = if sent { "" } else { ". Skip message sending" };
+                self.voice.borrow_mut().failure(&format!("Error: {error}{then}"));
+                return sent;
             }
         };
         for what in sent.observations {

@@ -39,6 +39,28 @@ fn with_stick(name: &str, fault: Option<&str>, arguments: &[&str]) -> Run {
 }
 
 fn on(bus: VirtualBus, arguments: &[&str]) -> Run {
+    until(bus, arguments, "\0")
+}
+
+/// What is said, until a line of it has `last`: then somebody asks to stop.
+struct Told<'a>(&'a mut Vec<u8>, &'a str, Cancel);
+
+impl std::io::Write for Told<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.extend(bytes);
+        if String::from_utf8_lossy(self.0).contains(self.1) {
+            self.2.cancel();
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn until(bus: VirtualBus, arguments: &[&str], last: &str) -> Run {
+    let cancel = Cancel::new();
     let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
     let (mut out, mut err, mut notices) = (Vec::new(), Vec::new(), Vec::new());
     let environment = Environment {
@@ -52,9 +74,9 @@ fn on(bus: VirtualBus, arguments: &[&str]) -> Run {
             _ => Err(Error::new(ErrorKind::FileUnreadable, "cannot read it")),
         },
         notice: &mut |text| notices.push(text.to_owned()),
-        cancel: &Cancel::new(),
+        cancel: &cancel,
     };
-    let code = run(&arguments, environment, &mut out, &mut err);
+    let code = run(&arguments, environment, &mut Told(&mut out, last, cancel.clone()), &mut err);
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Run { code, out: text(out), err: text(err), notices, bus }
 }
@@ -111,6 +133,20 @@ fn success_and_failure_are_checked_and_said() {
         let lines = ran.lines();
         assert_eq!(lines[lines.len() - 2..], [human, script], "{fault}");
         assert!(ran.out.contains("success check limited"));
+    }
+}
+
+#[test]
+fn only_what_was_not_sent_is_called_skipped() {
+    for (last, skipped) in [("Access device", true), ("to endpoint", false)] {
+        let bus = VirtualBus::new();
+        bus.plug(&place(), virtual_stick("k3772", 1, Some("ignores")).unwrap());
+        bus.advance(Duration::from_secs(60));
+        let message = "55534243123456780000000000000011062000000100000000000000000000";
+        let ran = until(bus, &["-v", "12d1", "-p", "1526", "-M", message, "-2", message], last);
+        assert_eq!(ran.err.contains("Skip message sending"), skipped, "{}{}", ran.out, ran.err);
+        assert!(ran.err.contains("stopped on request"), "{}{}", ran.out, ran.err);
+        assert_eq!(ran.out.contains("Mode switch has failed"), skipped, "{}", ran.out);
     }
 }
 
