@@ -84,6 +84,8 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
+#[cfg(feature = "flash")]
+use stickshift::error::Verdict;
 use stickshift::error::{Error, ErrorKind};
 use stickshift::event::Cancel;
 use stickshift::host;
@@ -170,6 +172,8 @@ fn main() -> ExitCode {
     let mut global = cli.global;
     let config = config::load(&overlays::root());
     global.json |= config.as_ref().is_ok_and(|config| config.json);
+    #[cfg(feature = "flash")]
+    ends_by_panic(global.json, typed.clone(), &cli.verb);
     let mut context = Context::new(global, cancel, command_line, config);
     context.stick_word = stick;
     #[cfg(any(feature = "web", feature = "mqtt"))]
@@ -407,9 +411,57 @@ fn stop_on_request(cancel: Cancel) {
     }
 }
 
+/// A fault of the program itself ends it as every failure does, with a verdict, and in JSON with the last line: in whichever thread it is, nobody
+/// knows what the others were in the middle of. A program for routers is built without the words.
+#[cfg(feature = "flash")]
+fn ends_by_panic(json: bool, typed: String, verb: &Verb) {
+    let attempt = verb.attempt();
+    let verdict = if verb.touches_only_files() { Verdict::Untouched } else { Verdict::Unknown };
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload();
+        let said = said.downcast_ref::<&str>().copied().or_else(|| said.downcast_ref().map(String::as_str));
+        let said = said.unwrap_or("no words for it");
+        let error = Error::new(ErrorKind::Io, format!("stickshift itself has a fault: {said}"));
+        let error = match panic.location() {
+            Some(location) => error.with("at", format!("{}:{}", location.file(), location.line())),
+            None => error,
+        };
+        let output = Output::new(&Global { json, ..Global::default() }, Ledger::new());
+        output.tries(typed.clone(), attempt);
+        std::process::exit(output.error(&error.with_verdict(verdict)).into());
+    }));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(feature = "flash")]
+    fn a_panic_in_any_thread_ends_as_every_failure_does() {
+        const HERE: &str = "STICKSHIFT_TEST_PANICS";
+        if std::env::var_os(HERE).is_some() {
+            let mut read = for_one_run().try_get_matches_from(["stickshift", "list"]).unwrap();
+            let read = Cli::from_arg_matches_mut(&mut read).unwrap();
+            ends_by_panic(true, "list".to_owned(), &read.verb);
+            let _ = std::thread::spawn(|| panic!("the table is empty")).join();
+            return;
+        }
+        let run = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "tests::a_panic_in_any_thread_ends_as_every_failure_does", "--nocapture"])
+            .env(HERE, "1")
+            .output()
+            .unwrap();
+        assert_eq!(run.status.code(), Some(7), "{run:?}");
+        let out = String::from_utf8(run.stdout).unwrap();
+        let last: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+        assert_eq!(
+            (&last["event"], &last["verdict"], &last["exit"]),
+            (&"error".into(), &"unknown".into(), &7.into())
+        );
+        let (what, at) = (last["what"].to_string(), last["facts"]["at"].to_string());
+        assert!(what.contains("the table is empty") && at.contains("main.rs:"), "{last}");
+    }
 
     /// Every verb and part of one that can be typed.
     fn typed(command: &Command, before: &str, all: &mut Vec<String>) {

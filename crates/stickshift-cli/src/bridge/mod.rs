@@ -121,7 +121,7 @@ pub(crate) fn run(context: &mut Context, settings: Settings) -> Result<()> {
     };
     let outcome = bridge.tells_of_the_one_before().and_then(|()| bridge.run());
     context.cancel.cancel();
-    // A command that runs ends at its next safe step, and what became of it is told once the bridge runs again.
+    // A command that runs ends at its next safe step, and what became of it is told once the bridge runs again. A panic there ends the program.
     let outcome = outcome.and(bridge.end(looking.join().ok()));
     let worst = bridge.worst;
     if worst == Outcome::Untouched {

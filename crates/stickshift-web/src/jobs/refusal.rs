@@ -55,7 +55,8 @@ pub(crate) fn refusal(kind: &str, what: &str, help: &str, exit: u8) -> Value {
     })
 }
 
-/// What is said of a command whose thread ended before it did.
+/// What is said of a command whose thread ended before it did: the server is about to stop, or whoever built it lets threads panic alone. The
+/// program itself does not, a panic ends all of it.
 pub(crate) fn without_end(what: &str) -> Value {
     let mut line = refusal("io", what, "look at the stick", 7);
     (line["verdict"], line["recover"]) = ("unknown".into(), "nobody knows what became of the command".into());
