@@ -9,7 +9,7 @@ use crate::learn::device::{Device, Gone};
 use crate::learn::merge;
 use crate::learn::observe::Learner;
 use crate::learn::reading::{Reading, readings};
-use crate::learn::sent::{Answer, Sent};
+use crate::learn::sent::{Answer, Sent, What};
 use crate::learn::{Candidate, Lesson, Summary, Switch, nothing};
 use crate::profile::Parameters;
 use crate::wire::pcap::{Capture, End};
@@ -204,6 +204,7 @@ impl Assessor<'_> {
         let mut candidates: Vec<Candidate> = readings(&sent)
             .into_iter()
             .filter(|r| of_disk || r.parameters.is_some())
+            .filter(|r| !is_suspend(sent[*r.used.last().unwrap_or(&0)]) || may_be_disk(device))
             .map(|r| self.weigh(case, &gone, &sent, r))
             .collect();
         if candidates.is_empty() {
@@ -371,6 +372,16 @@ impl Assessor<'_> {
 fn alternate_of(set: &(u64, u64, u8, u8), parameters: Parameters) -> Parameters {
     let interface = Some(set.2).filter(|interface| *interface != 0).or(parameters.interface);
     Parameters { alt_setting: Some(set.3), interface, ..parameters }
+/// Whether it is what systems send too before they suspend a device, and one method's message.
+fn is_suspend(sent: &Sent) -> bool {
+    matches!(&sent.what, What::Control { setup: [0, 3, 1, 0, 0, 0, 0, 0], .. })
+}
+
+/// Whether it is a disk, or nothing says what it is.
+fn may_be_disk(device: &Device) -> bool {
+    device.is_storage() || device.active_interfaces().is_empty()
+}
+
 }
 
 /// The parameters with what came after the switch.

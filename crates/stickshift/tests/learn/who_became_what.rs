@@ -187,6 +187,29 @@ fn a_drive_that_was_taken_out_for_a_modem_was_not_switched() {
 }
 
 #[test]
+fn what_suspends_a_device_is_rarely_a_message() {
+    let suspended = |class: [u8; 3], seconds: u64, modem: UsbId| {
+        scene_of(|s| {
+            s.come(5, 1, BEFORE, &[configuration(1, &[class])]);
+            s.control(5, [0, 3, 1, 0, 0, 0, 0, 0], &[], &[]);
+            s.wait(seconds * 1000);
+            s.leave(5, 1, Leave::Hub);
+            s.come(6, 1, modem, &[configuration(1, &[VENDOR])]);
+        })
+    };
+    let other = UsbId::new(0x4321, 0x0002);
+    for (seconds, modem, sureness) in
+        [(0, AFTER, "sure"), (5, AFTER, "possible"), (0, other, "possible"), (20, other, "possible")]
+    {
+        let lesson = suspended(STORAGE, seconds, modem);
+        assert_eq!(best(&lesson).0, sureness, "{seconds} {modem}: {}", best(&lesson).1);
+    }
+    for class in [VENDOR, [3, 1, 2]] {
+        assert_eq!(suspended(class, 0, AFTER).switches, [], "{class:?}");
+    }
+}
+
+#[test]
 fn a_vendors_command_is_not_ciscos_by_its_number() {
     let of = |messages: &[[u8; 10]]| {
         scene_of(|s| {

@@ -3,7 +3,7 @@
 use crate::learn::Candidate;
 use crate::learn::assess::address::with_address;
 use crate::learn::assess::pairing::unchanged;
-use crate::learn::assess::{Assessor, Case, TOLD, UNSURE, alternate_of, ignored, with_target};
+use crate::learn::assess::{Assessor, Case, TOLD, UNSURE, alternate_of, ignored, is_suspend, with_target};
 use crate::learn::device::{Device, Gone};
 use crate::learn::reading::{Reading, is_eject, left_out};
 use crate::learn::sent::{Answer, Sent, What, span};
@@ -13,6 +13,8 @@ use crate::profile::{Attributes, Catalogue, Parameters};
 const LATE: u64 = 40_000_000_000;
 /// People take longer than this to take one stick out and plug another one in.
 const SWAP: u64 = 5_000_000_000;
+/// Sticks leave within this after what switches them.
+const SOON: u64 = 3_000_000_000;
 /// The most that an explanation gets against which more speaks than for it.
 const POSSIBLE: i32 = 59;
 /// What was sent so much earlier, in nanoseconds, did not make the stick leave, and the next message was not waiting for it.
@@ -51,8 +53,8 @@ impl Assessor<'_> {
         };
         let delay = gone.time_ns.saturating_sub(last.time_ns);
         score += match delay {
-            0..3_000_000_000 => 10,
-            3_000_000_000..10_000_000_000 => 5,
+            0..SOON => 10,
+            SOON..10_000_000_000 => 5,
             _ => 0,
         };
         if is_last {
@@ -89,8 +91,16 @@ impl Assessor<'_> {
         }
         if !is_known && may_be_unplugged(case) {
             score = score.min(UNSURE);
+            let (what, how) = match case.device.is_storage() {
+                true => ("a disk", "ejected and unplugged"),
+                false => ("a device", "unplugged"),
+            };
+            evidence.push(format!("it was {what} of another vendor than what came: it may have been {how}"));
+        }
+        if !is_known && is_suspend(last) && (is_other_vendor(case) || delay >= SOON) {
+            score = score.min(POSSIBLE);
             evidence.push(
-                "it was a disk of another vendor than what came: it may have been ejected and unplugged"
+                "systems send the same before they suspend a device that is idle: most likely it was unplugged after that"
                     .to_owned(),
             );
         }
@@ -261,9 +271,13 @@ impl Assessor<'_> {
 /// Whether a disk that showed no CD-ROM left for a device of another vendor: people eject flash drives before they unplug them.
 fn may_be_unplugged(case: &Case<'_>) -> bool {
     let vendor = |device: &Device| device.descriptor.map(|d| d.vendor);
-    let before = vendor(case.device).filter(|_| !case.device.is_cdrom);
-    matches!((before, case.after.and_then(vendor)), (Some(a), Some(b)) if a != b)
+    matches!((vendor(case.device), case.after.and_then(vendor)), (Some(a), Some(b)) if a != b)
 }
+    !case.device.is_cdrom && is_other_vendor(case)
+}
+
+/// Whether what came is of another vendor than what left.
+fn is_other_vendor(case: &Case<'_>) -> bool {
 
 /// Whether a disk that the system's own driver ejected left, and a device of another vendor came as long after that as people take to
 /// plug in another one.
