@@ -181,20 +181,34 @@ impl Device {
         true
     }
 
-    /// The interfaces of a configuration, or of the first one known.
+    /// The interfaces of a configuration, as far as the capture holds it.
     pub(super) fn interfaces(&self, value: Option<u8>) -> Vec<Interface> {
-        let configuration = match value {
-            Some(value) => self.configurations.iter().find(|c| c[5] == value),
-            None => self.configurations.first(),
-        };
-        configuration.map_or(Vec::new(), |bytes| interfaces(bytes))
+        self.configuration_of(value).map_or(Vec::new(), interfaces)
     }
 
-    /// The interfaces of the configuration that was selected last.
-    pub(super) fn active_interfaces(&self) -> Vec<Interface> {
+    /// A configuration descriptor, or the first one known.
+    fn configuration_of(&self, value: Option<u8>) -> Option<&[u8]> {
+        let found = self.configurations.iter().find(|c| value.is_none_or(|value| c[5] == value));
+        found.map(Vec::as_slice)
+    }
+
+    /// The configuration that was selected last.
+    fn active_configuration(&self) -> Option<&[u8]> {
         let selected = self.selected.iter().rev().map(|s| s.2).find(|v| *v != 0);
-        let active = self.interfaces(selected);
-        if active.is_empty() { self.interfaces(None) } else { active }
+        let active = self.configuration_of(selected).filter(|bytes| !interfaces(bytes).is_empty());
+        active.or_else(|| self.configuration_of(None))
+    }
+
+    /// Its interfaces.
+    pub(super) fn active_interfaces(&self) -> Vec<Interface> {
+        self.active_configuration().map_or(Vec::new(), interfaces)
+    }
+
+    /// How many bytes of it the capture holds, and how many it has, where those are not all.
+    pub(super) fn cut_configuration(&self) -> Option<(usize, usize)> {
+        let bytes = self.active_configuration()?;
+        let all = usize::from(u16::from_le_bytes([bytes[2], bytes[3]])).min(MAX_CONFIGURATION);
+        (bytes.len() < all).then_some((bytes.len(), all))
     }
 
     /// Whether it was asked who it is, as everything is that comes.

@@ -210,6 +210,20 @@ fn what_suspends_a_device_is_rarely_a_message() {
 }
 
 #[test]
+fn an_interface_that_the_capture_cuts_off_is_named_as_unknown() {
+    let mut scene = Scene::default();
+    scene.come(5, 1, BEFORE, &[configuration(1, &[VENDOR, STORAGE])]);
+    scene.out(5, 3, 2, &cbw(7, &LINUX));
+    scene.status(5, 0x82, [7, 0xaa, 0xbb, 0xcc]);
+    scene.leave(5, 1, Leave::Hub);
+    scene.come(6, 1, AFTER, &[configuration(1, &[VENDOR])]);
+    let lesson = lesson(&text(&scene.frames));
+    let (sureness, evidence) = best(&lesson);
+    assert!(evidence.contains("32 of the 55 bytes") && evidence.contains("lacks Interface="), "{evidence}");
+    assert_eq!(sureness, "likely", "{evidence}");
+}
+
+#[test]
 fn a_vendors_command_is_not_ciscos_by_its_number() {
     let of = |messages: &[[u8; 10]]| {
         scene_of(|s| {

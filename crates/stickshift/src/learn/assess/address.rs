@@ -29,3 +29,17 @@ pub(super) fn with_address(mut parameters: Parameters, device: &Device, last: &S
     }
     parameters
 }
+
+/// Why nobody knows which interface a message went to: the capture cuts off what says it. A profile that lacks its number fails where
+/// it is not the first.
+pub(super) fn unknown_interface(device: &Device, last: &Sent) -> Option<String> {
+    let (held, all) = device.cut_configuration()?;
+    let is_known = device.active_interfaces().iter().any(|i| i.has_endpoint(last.endpoint));
+    (!is_known && !matches!(last.what, What::Control { .. })).then(|| {
+        format!(
+            "the capture holds {held} of the {all} bytes of its configuration descriptor, and not the interface of endpoint {:02x}: if \
+             that is not the first one, the profile lacks Interface=",
+            last.endpoint
+        )
+    })
+}

@@ -1,7 +1,7 @@
 //! How much speaks for an explanation of a switch.
 
 use crate::learn::Candidate;
-use crate::learn::assess::address::with_address;
+use crate::learn::assess::address::{unknown_interface, with_address};
 use crate::learn::assess::pairing::unchanged;
 use crate::learn::assess::{Assessor, Case, TOLD, UNSURE, alternate_of, ignored, is_suspend, with_target};
 use crate::learn::device::{Device, Gone};
@@ -122,6 +122,10 @@ impl Assessor<'_> {
                  somebody took it out and plugged another one in"
                     .to_owned(),
             );
+        }
+        if let Some(unknown) = unknown_interface(case.device, last) {
+            score = score.min(UNSURE);
+            evidence.push(unknown);
         }
         Candidate { parameters, what: reading.what, score: score.clamp(0, 100) as u8, evidence }
     }
