@@ -210,6 +210,25 @@ fn what_suspends_a_device_is_rarely_a_message() {
 }
 
 #[test]
+fn a_stick_that_came_back_and_was_switched_then_is_learned() {
+    let third = |first: UsbId, then: UsbId| {
+        without_hub(|s| {
+            comes(s, 5, first, STORAGE);
+            s.driver(5, &[0x1b, 0, 0, 0, 2, 0], &[]);
+            s.wait(1000);
+            comes(s, 6, then, STORAGE);
+            gets(s, 6, &LINUX);
+            s.wait(1000);
+            comes(s, 7, AFTER, VENDOR);
+        })
+    };
+    let again = third(BEFORE, BEFORE);
+    assert_eq!(profile(&again), "1234:0001 TargetVendor=0x1234 TargetProduct=0x0002 HuaweiNewMode=1");
+    let two = by_address(&third(BEFORE, OTHER));
+    assert_eq!(two.iter().map(|t| (t.0, t.1)).collect::<Vec<_>>(), [(5, Some(OTHER)), (6, Some(AFTER))]);
+}
+
+#[test]
 fn an_interface_that_the_capture_cuts_off_is_named_as_unknown() {
     let mut scene = Scene::default();
     scene.come(5, 1, BEFORE, &[configuration(1, &[VENDOR, STORAGE])]);

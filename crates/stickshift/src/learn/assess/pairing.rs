@@ -206,9 +206,12 @@ fn choose(devices: &[Device], stick: &Stick, wanted: &[bool], taken: &[bool]) ->
     let came_after = group.iter().any(|p| p.came_after);
     group.retain(|p| p.came_after == came_after);
 
-    // A disk, or one that is as it was, is what it became only where that one left again before the next one came.
+    // A disk, or one that is as it was, is what it became only where that one left again before the next one came. Where leaving is not
+    // seen, it got a message and said no more.
     let left_before = |p: &Pair, next: &Pair| {
-        devices[p.after].gone.is_some_and(|gone| gone.number < devices[next.after].first.0)
+        let (one, comes) = (&devices[p.after], devices[next.after].first.0);
+        let got = one.sent.back().is_some_and(|sent| sent.number < comes);
+        one.gone.map_or(got && one.last.0 < comes, |gone| gone.number < comes)
     };
     let first = *group.first()?;
     let end = group.iter().find(|p| !p.passes);
