@@ -187,6 +187,28 @@ fn a_drive_that_was_taken_out_for_a_modem_was_not_switched() {
 }
 
 #[test]
+fn an_ejected_drive_that_stays_or_is_followed_late_was_not_switched() {
+    let modem = UsbId::new(0x4321, 0x0002);
+    // Windows shows no leaving.
+    let silent = without_hub(|s| {
+        comes(s, 5, BEFORE, STORAGE);
+        s.driver(5, &[0x1b, 0, 0, 0, 2, 0], &[]);
+        s.wait(9000);
+        comes(s, 6, modem, VENDOR);
+    });
+    assert_eq!(best(&silent).0, "possible", "{}", best(&silent).1);
+    let stayed = scene_of(|s| {
+        s.come(5, 1, BEFORE, &[configuration(1, &[STORAGE])]);
+        s.routine(5);
+        s.driver(5, &[0x1b, 0, 0, 0, 2, 0], &[]);
+        s.wait(8000);
+        s.leave(5, 1, Leave::Hub);
+        s.come(6, 1, modem, &[configuration(1, &[VENDOR])]);
+    });
+    assert_eq!(best(&stayed).0, "possible", "{}", best(&stayed).1);
+}
+
+#[test]
 fn what_suspends_a_device_is_rarely_a_message() {
     let suspended = |class: [u8; 3], seconds: u64, modem: UsbId| {
         scene_of(|s| {

@@ -118,7 +118,7 @@ impl Assessor<'_> {
         if !is_known && is_swapped(case, gone, last) {
             score = score.min(POSSIBLE);
             evidence.push(
-                "the system ejected it, and what came is of another vendor and came later than sticks do that are switched: most likely \
+                "the system ejected it, what came is of another vendor, and more time passed than with sticks that are switched: most likely \
                  somebody took it out and plugged another one in"
                     .to_owned(),
             );
@@ -274,23 +274,24 @@ impl Assessor<'_> {
 
 /// Whether a disk that showed no CD-ROM left for a device of another vendor: people eject flash drives before they unplug them.
 fn may_be_unplugged(case: &Case<'_>) -> bool {
-    let vendor = |device: &Device| device.descriptor.map(|d| d.vendor);
-    matches!((vendor(case.device), case.after.and_then(vendor)), (Some(a), Some(b)) if a != b)
-}
     !case.device.is_cdrom && is_other_vendor(case)
 }
 
 /// Whether what came is of another vendor than what left.
 fn is_other_vendor(case: &Case<'_>) -> bool {
-
-/// Whether a disk that the system's own driver ejected left, and a device of another vendor came as long after that as people take to
-/// plug in another one.
-fn is_swapped(case: &Case<'_>, gone: &Gone, last: &Sent) -> bool {
     let vendor = |device: &Device| device.descriptor.map(|d| d.vendor);
+    matches!((vendor(case.device), case.after.and_then(vendor)), (Some(a), Some(b)) if a != b)
+}
+
+/// Whether a disk that the system's own driver ejected stayed as long after that as people take to pull it out, or a device of another
+/// vendor came as long after it left as they take to plug in another one.
+fn is_swapped(case: &Case<'_>, gone: &Gone, last: &Sent) -> bool {
     let Some(after) = case.after else { return false };
-    let is_other = matches!((vendor(case.device), vendor(after)), (Some(a), Some(b)) if a != b);
     let by_system = !last.foreign && matches!(&last.what, What::Command(block) if is_eject(block));
-    is_other && by_system && after.first.1.saturating_sub(gone.time_ns) >= SWAP
+    // Where leaving is not seen, the last packet is the last that is known of it.
+    let left = case.device.gone.map_or(case.device.last.1, |_| gone.time_ns);
+    let stayed = left.saturating_sub(last.time_ns) >= SWAP;
+    is_other_vendor(case) && by_system && (stayed || after.first.1.saturating_sub(left) >= SWAP)
 }
 
 /// Whether two profiles do the same, whatever they expect afterwards.
