@@ -12,7 +12,7 @@ use crate::learn::reading::{Reading, readings};
 use crate::learn::sent::{Answer, Sent, What};
 use crate::learn::{Candidate, Lesson, Summary, Switch, nothing};
 use crate::profile::Parameters;
-use crate::wire::pcap::{Capture, End};
+use crate::wire::pcap::{Capture, End, Format};
 
 /// What was sent longer than this before the stick left did not make it leave, in nanoseconds.
 const WINDOW: u64 = 30_000_000_000;
@@ -355,7 +355,11 @@ impl Assessor<'_> {
         if !device.is_storage() || (case.gone.is_some() && case.after.is_some_and(|b| unchanged(device, b))) {
             return;
         }
-        self.nothing.push(nothing::of(device, case.gone, &|number, time_ns| self.at(number, time_ns)));
+        // Hubs tell who leaves, and so does Windows to a filter of the device itself.
+        let leaving_shows = self.learner.format() == Format::SniffUsb
+            || self.learner.devices.iter().any(|d| d.is_hub && d.bus == device.bus);
+        let at = |number, time_ns| self.at(number, time_ns);
+        self.nothing.push(nothing::of(device, case.gone, leaving_shows, &at));
     }
 
     /// The device that was plugged in where one that left had been, and is nothing that a stick becomes.
@@ -368,10 +372,6 @@ impl Assessor<'_> {
     }
 }
 
-/// The parameters with an alternate setting. A profile without the number of an interface means the first.
-fn alternate_of(set: &(u64, u64, u8, u8), parameters: Parameters) -> Parameters {
-    let interface = Some(set.2).filter(|interface| *interface != 0).or(parameters.interface);
-    Parameters { alt_setting: Some(set.3), interface, ..parameters }
 /// Whether it is what systems send too before they suspend a device, and one method's message.
 fn is_suspend(sent: &Sent) -> bool {
     matches!(&sent.what, What::Control { setup: [0, 3, 1, 0, 0, 0, 0, 0], .. })
@@ -382,6 +382,10 @@ fn may_be_disk(device: &Device) -> bool {
     device.is_storage() || device.active_interfaces().is_empty()
 }
 
+/// The parameters with an alternate setting. A profile without the number of an interface means the first.
+fn alternate_of(set: &(u64, u64, u8, u8), parameters: Parameters) -> Parameters {
+    let interface = Some(set.2).filter(|interface| *interface != 0).or(parameters.interface);
+    Parameters { alt_setting: Some(set.3), interface, ..parameters }
 }
 
 /// The parameters with what came after the switch.

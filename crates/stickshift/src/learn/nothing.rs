@@ -35,9 +35,18 @@ pub(super) fn nobody(learner: &Learner, capture: &Summary) -> String {
     )
 }
 
-/// Why a disk teaches nothing. `at` says where and when a packet is.
-pub(super) fn of(device: &Device, gone: Option<Gone>, at: &dyn Fn(u64, u64) -> String) -> String {
+/// Why a disk teaches nothing. `leaving_shows` says whether the capture would show that it left; `at`, where and when a packet is.
+pub(super) fn of(
+    device: &Device,
+    gone: Option<Gone>,
+    leaving_shows: bool,
+    at: &dyn Fn(u64, u64) -> String,
+) -> String {
     let name = device.name();
+    let stays = match leaving_shows {
+        true => "is there until the end and never disconnects",
+        false => "is not seen to leave, which this capture may not show, and nothing comes in its place",
+    };
     match (gone, device.sent.back()) {
         (Some(gone), Some(sent)) => format!(
             "{name} left ({}, {}), and nothing that was sent explains it: the last it got that systems do not send by themselves was {} ({}), {} before",
@@ -54,13 +63,11 @@ pub(super) fn of(device: &Device, gone: Option<Gone>, at: &dyn Fn(u64, u64) -> S
             received(device)
         ),
         (None, Some(sent)) => format!(
-            "{name} is there until the end and never disconnects; the last it got was {} ({})",
+            "{name} {stays}; the last it got was {} ({})",
             sent.words(),
             at(sent.number, sent.time_ns)
         ),
-        (None, None) => {
-            format!("{name} is there until the end and never disconnects; it got {}", received(device))
-        }
+        (None, None) => format!("{name} {stays}; it got {}", received(device)),
     }
 }
 

@@ -251,6 +251,12 @@ fn a_stick_that_came_back_and_was_switched_then_is_learned() {
 }
 
 #[test]
+fn where_leaving_is_not_seen_nobody_says_that_it_stays() {
+    let silent = without_hub(|s| comes(s, 5, BEFORE, STORAGE)).nothing.join("\n");
+    assert!(silent.contains("is not seen to leave") && !silent.contains("until the end"), "{silent}");
+}
+
+#[test]
 fn an_interface_that_the_capture_cuts_off_is_named_as_unknown() {
     let mut scene = Scene::default();
     scene.come(5, 1, BEFORE, &[configuration(1, &[VENDOR, STORAGE])]);
