@@ -271,8 +271,9 @@ pub(crate) fn write(path: &Path, bytes: &[u8], force: bool, inputs: &[&Path]) ->
 /// Fails when something is at `path` that may not be replaced.
 ///
 /// # Errors
-/// As [`begin`].
+/// As [`begin`], and `Usage` for an input.
 pub(crate) fn check_free(path: &Path, force: bool) -> Result<()> {
+    refuse_inputs(path, &[])?;
     begin(path, force).map(drop)
 }
 
@@ -364,7 +365,8 @@ fn descriptor(path: &Path) -> Option<u32> {
     }
 }
 
-/// Fails when `output` leads to one of `inputs`, to a file in a folder that is one, or to the file that standard input is.
+/// Fails when `output` leads to one of `inputs`, to a file in a folder that is one, to the file that standard input is, or to one that
+/// the command line names for something else too, such as --virtual-state.
 fn refuse_inputs(output: &Path, inputs: &[&Path]) -> Result<()> {
     if !output.is_file() {
         return Ok(());
@@ -377,7 +379,9 @@ fn refuse_inputs(output: &Path, inputs: &[&Path]) -> Result<()> {
         };
         is_same(output, input) || within()
     };
-    if inputs.iter().copied().chain([stdin]).any(is_input) {
+    let has_such = cfg!(any(feature = "report", feature = "virtual"));
+    let names = || named_on_the_command_line().into_iter().filter(|name| is_same(output, name)).count();
+    if inputs.iter().copied().chain([stdin]).any(is_input) || has_such && names() > 1 {
         let what = match output == Path::new("/dev/stdout") {
             true => "standard output is the input: write it to another file".to_owned(),
             false => format!("{} is the input: name another file for the output", output.display()),

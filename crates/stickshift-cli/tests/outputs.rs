@@ -247,6 +247,9 @@ fn an_input_is_never_an_output_however_both_are_named() {
     };
     let flash = "$S flash webui.bin --yes --force --virtual e3372h-loader --trace";
     let load = "$S load loader.bin --yes --force --virtual e3372h-needle --trace";
+    let report = "$S report --no-questions --yes --force --virtual";
+    fs::write(here.join("trace"), "-> AT\n").unwrap();
+    fs::write(here.join("pasted"), "Bus 001 Device 005: ID 12d1:1506 Huawei\n").unwrap();
     let mut runs = 0;
     for (line, kept) in [
         ("$S profile convert - --to openwrt -o 1234:5678 --force < 1234:5678", "1234:5678"),
@@ -263,6 +266,10 @@ fn an_input_is_never_an_output_however_both_are_named() {
         (&format!("{flash}=./webui.bin"), "webui.bin"),
         (&format!("{load} hard.bin"), "hard.bin"),
         (&format!("{flash} state --virtual-state=state"), "state"),
+        (&format!("{report} e3372h-stick --with-trace trace -o trace"), "trace"),
+        (&format!("{report} e3372h-stick --with-trace=trace -o./trace"), "trace"),
+        (&format!("{report} ./pasted --output pasted"), "pasted"),
+        (&format!("{report} e3372h-loader --virtual-state state -o state"), "state"),
         ("$S hilink --virtual e3372h-hilink raw /api/x --post --trace body --force < body", "body"),
     ] {
         fs::write(here.join("body"), "<request/>").unwrap();
