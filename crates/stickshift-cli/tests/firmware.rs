@@ -129,6 +129,20 @@ fn a_changed_folder_is_told_from_a_damaged_one() {
     assert!(code == 5 && said.contains("FAILED: ") && said.contains("firmware build"), "{said}");
     let (code, said) = run(&["firmware", "build", "parts", "-o", "p.bin"]);
     assert!(code == 0 && said.contains("01-00590000-System.bin was changed after"), "{said}");
+    // What was signed is not what is there now.
+    assert!(!said.contains("signature"), "{said}");
+    assert_eq!(run(&["firmware", "build", "fw.bin", "--kind", "9", "-o", "signed.bin"]).0, 0);
+    assert_eq!(run(&["firmware", "extract", "signed.bin", "-o", "signed"]).0, 0);
+    put("signed/01-00590000-System.bin", b"garbage");
+    for (kind, mark, now) in
+        [(&[][..], "is marked as not signed", false), (&["--kind", "9"], "all the same", true)]
+    {
+        let line = [&["firmware", "build", "signed", "-o", "s.bin", "--force"], kind].concat();
+        let (code, said) = run(&line);
+        assert!(code == 0 && said.contains(mark), "{said}");
+        let map = result_of(&stickshift(folder.path(), &["inspect", "s.bin", "--json"]).stdout);
+        assert_eq!(map["content"]["signed"], now, "{map}");
+    }
     // Without its manifest nothing tells, and nothing is said to be right.
     fs::remove_file(folder.path().join("parts/firmware.json")).unwrap();
     let (code, said) = run(&["firmware", "verify", "parts"]);

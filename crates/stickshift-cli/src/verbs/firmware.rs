@@ -190,10 +190,12 @@ fn run_build(context: &Context, args: BuildArgs) -> Result<()> {
     let template = template(&args.fields)?;
     let mut package: Option<Package> = None;
     let mut read = Vec::new();
+    let mut is_changed = false;
     let mut session = context.session();
     for input in &args.inputs {
         let next = read_input(input, &template, &mut read, &mut session)?;
         look_at(input, &next, args.allow_damaged, &mut session)?;
+        is_changed |= !next.changed.is_empty();
         match &mut package {
             None => package = Some(next),
             Some(package) => package.parts.extend(next.parts),
@@ -218,6 +220,23 @@ fn run_build(context: &Context, args: BuildArgs) -> Result<()> {
         .detail(Detail::NextStep(
             "add --kind 0x09 for signed main firmware, 0x01 for main firmware without a signature, 0x0c or 0x04 for a web UI; a .fw does not say which it is from",
         )));
+    }
+    if let Some([kind, ..]) = package.file_header.as_mut().filter(|_| is_changed)
+        && Kind(*kind).signed()
+    {
+        let mark = match args.kind {
+            Some(_) => "the image is marked as signed all the same",
+            None => "the image is marked as not signed",
+        };
+        session.warn(
+            "signature-outdated",
+            format!(
+                "the signature, if there is one, was made for what the changed files held before: {mark}"
+            ),
+        );
+        if args.kind.is_none() {
+            *kind = Kind(*kind).unsigned().0;
+        }
     }
     context.output.leave_room(&args.output)?;
     session.step("build", format!("writing {}", args.output.display()));

@@ -78,15 +78,28 @@ pub fn plan(files: &[FirmwareFile], plan: &mut Plan) {
         for warning in &file.warnings {
             plan.dangers.push(format!("{name}: {warning}"));
         }
-        let says_signed = |f: &Finding| matches!(f, Finding::SignedBit { stated: true, .. });
-        if file.image.findings.iter().any(says_signed) {
-            // Its maker signed it; without the signature a stick that checks stops in the middle of it.
-            let text = format!("{name} says that it is signed, and its signature is missing");
-            plan.objections.push(Objection { consent: Consent::Unsigned, text });
+        let contradicted = file.image.findings.iter().find_map(|finding| match finding {
+            Finding::SignedBit { stated, .. } => Some(*stated),
+            _ => None,
+        });
+        if let Some(stated) = contradicted {
+            // A stick that checks stops in the middle of it.
+            let text = match stated {
+                true => "says that it is signed, and its signature is missing",
+                false => {
+                    "says that it is not signed, and holds a signature: most likely its contents were changed after they were signed"
+                }
+            };
+            plan.objections.push(Objection { consent: Consent::Unsigned, text: format!("{name} {text}") });
         } else if let Some(signature) = file.signature() {
             plan.evidence.push(match signature.known_key() {
-                Some(key) => format!("{name} is signed with a key that is known from {}", key.seen_on),
-                None => format!("{name} is signed with a key that is in no public list: the stick alone tells whether it takes it"),
+                Some(key) => format!(
+                    "{name} carries a signature by a key that is known from {}; whether it fits the contents, the stick alone tells",
+                    key.seen_on
+                ),
+                None => format!(
+                    "{name} carries a signature by a key that is in no public list: the stick alone tells whether it takes it"
+                ),
             });
         } else {
             plan.dangers.push(format!(

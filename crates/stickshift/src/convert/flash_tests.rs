@@ -64,11 +64,15 @@ pub(in crate::convert) fn web_ui(partitions: usize) -> FirmwareFile {
 }
 
 #[test]
-fn an_image_that_lost_its_signature_needs_consent() {
+fn an_image_whose_signature_is_lost_or_of_no_use_needs_consent() {
     let signed = [vec![7; 4096], trailer(&[1; 32], trailer_length(1))].concat();
-    for (kind, payload, asked, warned) in
-        [(0x09, vec![7; 4096], true, false), (0x01, vec![7; 4096], false, true), (0x09, signed, false, false)]
-    {
+    for (kind, payload, asked, warned) in [
+        (0x09, vec![7; 4096], true, false),
+        (0x01, vec![7; 4096], false, true),
+        (0x09, signed.clone(), false, false),
+        // What was changed after it was signed is marked so.
+        (0x01, signed, true, false),
+    ] {
         let mut plan = Plan::new("");
         super::plan(&[file(kind, payload)], &mut plan);
         // These name no stick, too.

@@ -36,6 +36,11 @@ impl Kind {
         self.0 & 8 != 0
     }
 
+    /// The same content in a package that does not say so.
+    pub fn unsigned(self) -> Kind {
+        Kind(self.0 & !8)
+    }
+
     /// Whether the byte is one that known tools accept.
     pub fn is_valid(self) -> bool {
         self.0 <= 15
