@@ -83,8 +83,12 @@ impl VirtualUsb {
         Ok(())
     }
 
-    /// The interface of an endpoint, which must be claimed, and what it is.
-    fn interface_of(&self, endpoint: u8) -> Result<(u8, Function)> {
+    /// The interface of an endpoint, which must be claimed, and what it is. Data goes to an endpoint in one direction only.
+    fn interface_of(&self, endpoint: u8, direction: u8) -> Result<(u8, Function)> {
+        if endpoint & 0x80 != direction {
+            return Err(Error::new(ErrorKind::Io, "the endpoint is of the other direction")
+                .with("endpoint", format!("{endpoint:02x}")));
+        }
         let all = self.appearance.configurations.iter().flat_map(|c| &c.interfaces);
         let found = all
             .filter(|i| i.alternates.iter().any(|a| a.endpoints.iter().any(|e| e.0 == endpoint)))
@@ -172,7 +176,7 @@ impl UsbLink for VirtualUsb {
     }
 
     fn write(&mut self, endpoint: u8, data: &[u8], timeout: Duration) -> Result<()> {
-        let (interface, function) = self.interface_of(endpoint)?;
+        let (interface, function) = self.interface_of(endpoint, 0x00)?;
         self.transfer(timeout, |device, now| {
             if function == Function::Serial {
                 device.serial_write(now, interface, data);
@@ -184,7 +188,7 @@ impl UsbLink for VirtualUsb {
     }
 
     fn read(&mut self, endpoint: u8, buffer: &mut [u8], timeout: Duration) -> Result<usize> {
-        let (interface, function) = self.interface_of(endpoint)?;
+        let (interface, function) = self.interface_of(endpoint, 0x80)?;
         let length = buffer.len();
         let bytes = self.transfer(timeout, |device, now| {
             if function != Function::Serial {

@@ -45,6 +45,9 @@ pub fn faults(parameters: &Parameters) -> Vec<String> {
         };
         faults.extend(message_fault(message).map(|fault| format!("{name}: {fault}")));
     }
+    if cfg!(feature = "formats") {
+        faults.extend(number_faults(p, !methods.is_empty()));
+    }
     if let Some(gap) = p.messages.iter().position(Vec::is_empty)
         && p.messages[gap..].iter().any(|message| !message.is_empty())
         && methods.is_empty()
@@ -53,6 +56,24 @@ pub fn faults(parameters: &Parameters) -> Vec<String> {
     }
     if !p.does_something() && !p.is_leave_alone() {
         faults.push("it does nothing: there is no method, no message and no configuration in it".to_owned());
+    }
+    faults
+}
+
+/// What is wrong with the numbers of an entry.
+fn number_faults(p: &Parameters, has_method: bool) -> Vec<String> {
+    let mut faults = Vec::new();
+    if p.wait_before_s.is_some_and(|s| s > 3600) {
+        faults.push("WaitBefore is in seconds: it would wait for more than an hour".to_owned());
+    }
+    let endpoints =
+        [("MessageEndpoint", p.message_endpoint, 0x00), ("ResponseEndpoint", p.response_endpoint, 0x80)];
+    // Of a message that is no command, nothing is read.
+    let reads = has_method || p.messages().any(|message| message.starts_with(&CommandBlock::SIGNATURE));
+    for (name, endpoint, direction) in endpoints.into_iter().take(1 + usize::from(reads)) {
+        if endpoint.is_some_and(|n| n != 0 && n & 0x80 != direction) {
+            faults.push(format!("{name} is of the other direction: 0x01 sends, 0x81 receives"));
+        }
     }
     faults
 }
@@ -199,6 +220,9 @@ mod tests {
             ("MessageContent=55534253123456780000000000", "MessageContent: this is the answer"),
             ("MessageContent2=1b5a01", "a later message"),
             ("TargetProduct=14dc", "it does nothing"),
+            ("HuaweiNewMode=1\nMessageEndpoint=81", "MessageEndpoint is of the other direction"),
+            ("HuaweiNewMode=1\nResponseEndpoint=01", "ResponseEndpoint is of the other direction"),
+            ("HuaweiNewMode=1\nWaitBefore=100000", "WaitBefore is in seconds"),
             ("HuaweiNewMode=on", "it does nothing"),
             ("TargetClass=ff\nReleaseDelay=500", "it does nothing"),
         ] {

@@ -231,10 +231,10 @@ impl Address {
     /// Both endpoints, for methods that send messages.
     pub(crate) fn endpoints(&self) -> Result<(u8, u8)> {
         match (self.message_endpoint, self.response_endpoint) {
-            (Some(out), Some(response)) => Ok((out, response)),
+            (Some(out @ ..0x80), Some(response)) => Ok((out, response)),
             _ => Err(Error::new(
                 ErrorKind::WrongInterface,
-                "the interface lacks a bulk endpoint in one direction",
+                "the interface or the profile lacks a bulk endpoint in one direction",
             )
             .with("interface", self.interface)),
         }
@@ -294,6 +294,9 @@ pub fn sequence(parameters: &Parameters, view: &View) -> Result<Sequence> {
         || modes.iter().any(|m| m.is_storage_command())
         || raw.first().is_some_and(|m| m.starts_with(&CommandBlock::SIGNATURE));
     if storage {
+        if to.response_endpoint.is_some_and(|n| n < 0x80) {
+            return Err(Error::new(ErrorKind::WrongInterface, "ResponseEndpoint is of the other direction"));
+        }
         let class = view.effective_class(interface)?;
         if class != 0x08 {
             return Err(Error::new(

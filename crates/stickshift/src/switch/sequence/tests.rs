@@ -66,6 +66,18 @@ fn messages_go_to_the_first_bulk_endpoints_and_drivers_are_detached_by_count() {
 }
 
 #[test]
+fn endpoints_of_the_other_direction_are_refused() {
+    for (message, response) in [(Some(0x85), None), (None, Some(0x02)), (Some(0x02), Some(0x05))] {
+        let p =
+            Parameters { message_endpoint: message, response_endpoint: response, ..with(Method::HuaweiNew) };
+        assert!(
+            sequence(&p, &view(0, 8)).unwrap_err().is(ErrorKind::WrongInterface),
+            "{message:?} {response:?}"
+        );
+    }
+}
+
+#[test]
 fn storage_commands_go_to_storage_only() {
     let mut raw = Parameters::default();
     raw.messages[0] = b"USBC and more".to_vec();
