@@ -109,9 +109,11 @@ fn answer(steps: &mut Vec<Transfer>, message: &[u8], endpoint: u8, tries: u8) {
     steps.push(Transfer::ReadStatus { endpoint, tries });
 }
 
-/// Every interface by count, not by number: that is what usb_modeswitch does, and what was recorded.
+/// Every interface by count, not by number: that is what usb_modeswitch does, and what was recorded. Numbers may have a gap: the one that is
+/// claimed goes with them.
 fn detach(steps: &mut Vec<Transfer>, to: &Address) {
-    steps.extend((0..to.interfaces).map(|interface| Transfer::Detach { interface }));
+    let claimed = Some(to.interface).filter(|claimed| *claimed >= to.interfaces);
+    steps.extend((0..to.interfaces).chain(claimed).map(|interface| Transfer::Detach { interface }));
 }
 
 /// The same request twice, and the stick restarts in between.

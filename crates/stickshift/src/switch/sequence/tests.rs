@@ -66,6 +66,21 @@ fn messages_go_to_the_first_bulk_endpoints_and_drivers_are_detached_by_count() {
 }
 
 #[test]
+fn the_driver_of_the_interface_that_is_claimed_is_detached_whatever_its_number() {
+    let mut view = view(0, 0xff);
+    view.configurations[0].interfaces[1] = InterfaceDescriptor {
+        number: 4,
+        class: [8, 6, 0x50],
+        ..view.configurations[0].interfaces[0].clone()
+    };
+    let p = Parameters { interface: Some(4), ..with(Method::HuaweiNew) };
+    let lines: Vec<String> =
+        sequence(&p, &view).unwrap().transfers.iter().take(4).map(Transfer::to_string).collect();
+    let detach = |n| format!("detach the driver of interface {n}");
+    assert_eq!(lines, [detach(0), detach(1), detach(4), "claim interface 4".to_owned()]);
+}
+
+#[test]
 fn endpoints_of_the_other_direction_are_refused() {
     for (message, response) in [(Some(0x85), None), (None, Some(0x02)), (Some(0x02), Some(0x05))] {
         let p =

@@ -112,9 +112,20 @@ fn next_of_present(
         Mode::Unknown if switching == Some(Switching::Sends) && takes_no_message(stick) => {
             "nothing to switch: what it shows takes no switch message".to_owned()
         }
-        _ if switchable => format!("stickshift switch {word}"),
+        _ if switchable => match storage_behind(stick) {
+            Some(number) => format!(
+                "stickshift switch {word}; where that says wrong-interface, a copy of its profile with Interface={number}, which is its storage"
+            ),
+            None => format!("stickshift switch {word}"),
+        },
         _ => format!("stickshift identify {word}"),
     }
+}
+
+/// The storage of a stick whose first interface, the one that a profile means where it names none, is something else.
+fn storage_behind(stick: &Stick) -> Option<u8> {
+    let storage = stick.interfaces.iter().position(|i| i.class == 0x08).filter(|at| *at > 0)?;
+    Some(stick.interfaces[storage].number)
 }
 
 /// Whether it shows interfaces, and none that messages go to: pictures of a telephone, for one.

@@ -52,6 +52,15 @@ fn what_a_program_has_for_itself_is_told() {
 }
 
 #[test]
+fn storage_behind_another_interface_is_named() {
+    let text = "P:  Vendor=0af0 ProdID=7501 Rev=01.00\nC:  #Ifs= 2 Cfg#= 1 Atr=80 MxPwr=500mA\n\
+                I:  If#= 0 Alt= 0 #EPs= 1 Cls=03(HID  ) Sub=00 Prot=00 Driver=usbhid\n\
+                I:  If#= 2 Alt= 0 #EPs= 2 Cls=08(stor.) Sub=06 Prot=50 Driver=usb-storage\n";
+    let next = report(text).sticks.remove(0).next;
+    assert!(next.contains("stickshift switch") && next.contains("Interface=2"), "{next}");
+}
+
+#[test]
 fn root_hubs_get_no_note() {
     let list =
         "Found device: 1d6b:0002 (Manufacturer: \"Linux\")\nFound device: 12d1:1f01 (Manufacturer: \"x\")\n";
