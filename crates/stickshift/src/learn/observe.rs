@@ -105,7 +105,15 @@ impl Learner {
     }
 
     /// What all of it teaches.
-    pub fn finish(self, capture: &Capture<'_>) -> Lesson {
+    pub fn finish(mut self, capture: &Capture<'_>) -> Lesson {
+        if self.format == Format::BusHound {
+            // It writes data and failures, and nothing of a transfer without data that went well.
+            let sent = self.devices.iter_mut().flat_map(|d| &mut d.sent);
+            let unsaid = sent.filter(|s| {
+                s.answer == Answer::Never && matches!(s.what, What::Control { .. } | What::Raw { .. })
+            });
+            unsaid.for_each(|s| s.answer = Answer::Unseen);
+        }
         assess::lesson(&self, capture)
     }
 

@@ -138,6 +138,9 @@ impl Sent {
             (Answer::Came(0), Some(at)) => {
                 format!("answered well after {}", span(at.saturating_sub(self.time_ns)))
             }
+            (Answer::Unseen, _) if matches!(self.what, What::Control { .. } | What::Raw { .. }) => {
+                "the log does not say whether it was answered".to_owned()
+            }
             (Answer::Came(n), Some(at)) => {
                 format!("answered with status {n} after {}", span(at.saturating_sub(self.time_ns)))
             }

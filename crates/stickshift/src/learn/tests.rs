@@ -138,6 +138,28 @@ fn a_bus_hound_log_teaches_what_was_sent() {
 }
 
 #[test]
+fn what_bus_hound_does_not_write_is_no_silence() {
+    let from = BUS_HOUND.find("22.1        31  DO     55 53 42 43  12 34").unwrap();
+    let to = BUS_HOUND.find("25.0").unwrap();
+    let request = "22.0         8  CTL    40 a1 34 12  02 00 00 00                            @.4.....          1.2sc    4.1.0\n";
+    let lesson = lesson(&[&BUS_HOUND[..from], request, &BUS_HOUND[to..]].concat(), Format::BusHound);
+    let best = &lesson.switches[0].candidates[0];
+    let evidence = best.evidence.join("\n");
+    assert!(evidence.contains("control request 40 a1 1234 0002"), "{evidence}");
+    assert!(evidence.contains("does not say whether it was answered"), "{evidence}");
+    assert!(!evidence.contains("never answered") && best.score < 80, "{} {evidence}", best.score);
+}
+
+#[test]
+fn bus_hounds_blanks_may_be_lost() {
+    let squeezed: String =
+        BUS_HOUND.lines().map(|l| l.split_ascii_whitespace().collect::<Vec<_>>().join(" ") + "\n").collect();
+    let (whole, squeezed) = (lesson(BUS_HOUND, Format::BusHound), lesson(&squeezed, Format::BusHound));
+    assert_eq!(profile(&squeezed), profile(&whole));
+    assert_eq!(squeezed.capture.span_ns, whole.capture.span_ns);
+}
+
+#[test]
 fn text_logs_may_be_cut_anywhere() {
     let sniff = sniffusb(&[0x55; 31], false);
     for log in [sniff.as_str(), BUS_HOUND] {

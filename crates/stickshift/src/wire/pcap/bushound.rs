@@ -39,6 +39,8 @@ struct Entry {
     endpoint: u8,
     phase: String,
     delta_ns: u64,
+    /// How many bytes there are, where only that tells data from the words behind it.
+    length: Option<usize>,
     data: Vec<u8>,
 }
 
@@ -114,12 +116,16 @@ impl BusHound {
                 && entry.data.len() + bytes.len() <= MAX_DATA
             {
                 entry.data.extend(bytes);
+                entry.data.truncate(entry.length.unwrap_or(usize::MAX));
             }
             return None;
         };
         let phase = words.iter().skip(1).find(|w| PHASES.contains(w)).copied().unwrap_or_default().to_owned();
         let after = words.iter().position(|w| *w == phase).map_or(0, |at| at + 1);
-        let data = self.data_of(line, &words[after..]);
+        let mut data = self.data_of(line, &words[after..]);
+        let stated = words.get(1).filter(|_| after > 2 && self.columns.is_none());
+        let length = stated.and_then(|word| word.parse().ok());
+        data.truncate(length.unwrap_or(usize::MAX));
         // A clock stands anywhere behind the data: longer positions push it out of its column.
         let behind = self.columns.map_or("", |c| cell(line, (c.data.1.min(line.len()), line.len())));
         let clock = behind.split_ascii_whitespace().rev().find_map(clock_ns);
@@ -129,9 +135,11 @@ impl BusHound {
         }
         let delta =
             self.columns.and_then(|c| c.delta).filter(|_| clock.is_none() && self.last_clock.is_none());
-        let delta_ns = delta.map_or(0, |delta| time(cell(line, delta)));
+        let last = || words.iter().rev().take(3).map(|word| time(word)).find(|ns| *ns > 0).unwrap_or(0);
+        let delta_ns = delta
+            .map_or_else(|| if self.columns.is_none() { last() } else { 0 }, |delta| time(cell(line, delta)));
         let delta_ns = clock.map_or(delta_ns, |_| std::mem::take(&mut self.passed_ns));
-        self.entry.replace(Entry { line: self.line, device, endpoint, phase, delta_ns, data })
+        self.entry.replace(Entry { line: self.line, device, endpoint, phase, delta_ns, length, data })
     }
 
     /// Takes in the time of day of an entry.
@@ -257,7 +265,9 @@ fn columns(dashes: &str) -> Option<Columns> {
         }
     }
     let widest = (0..runs.len()).max_by_key(|i| runs[*i].1 - runs[*i].0)?;
-    if runs.len() < 3 || widest == 0 {
+    // Where the blanks were squeezed, nothing stands in its column.
+    let is_squeezed = runs.windows(2).all(|pair| pair[1].0 - pair[0].1 < 2);
+    if runs.len() < 3 || widest == 0 || is_squeezed {
         return None;
     }
     // The data column ends where the next one begins.
