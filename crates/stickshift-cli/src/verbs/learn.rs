@@ -276,6 +276,9 @@ struct SwitchedReport {
     /// Where the capture shows it before the switch: the numbers of its bus and its address there.
     address: String,
     target: Option<String>,
+    /// It never left: another configuration was selected.
+    #[serde(skip)]
+    stays: bool,
     name: String,
     /// How often the capture shows it.
     times: u32,
@@ -312,6 +315,7 @@ impl SwitchedReport {
             address: format!("{}.{}", before.bus, before.address),
             id: id.map(|id| id.to_string()),
             target: switch.target.map(|id| id.to_string()),
+            stays: switch.after.is_none(),
             name: entry.map(|e| e.name).unwrap_or_default(),
             times: switch.times,
             candidates: switch.candidates.iter().map(CandidateReport::of).collect(),
@@ -325,6 +329,7 @@ impl SwitchedReport {
         let id = if among_others { format!("{id} at {}", self.address) } else { id.to_owned() };
         let name = if self.name.is_empty() { String::new() } else { format!(" ({})", self.name) };
         let what = match &self.target {
+            Some(_) if self.stays => "stays and shows another configuration".to_owned(),
             Some(target) if self.id.as_ref() == Some(target) => "comes back with the same ids".to_owned(),
             Some(target) => format!("becomes {target}"),
             None => "disconnects; the capture does not show what it becomes".to_owned(),

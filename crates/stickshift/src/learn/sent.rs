@@ -107,8 +107,12 @@ impl Sent {
             What::Control { setup, data } => {
                 let [kind, request, v0, v1, i0, i1, ..] = *setup;
                 let length = u16::from_le_bytes([setup[6], setup[7]]);
-                let data =
-                    if data.is_empty() { String::new() } else { format!(", data {}", hex::encode(data)) };
+                let data = match data.is_empty() {
+                    true => String::new(),
+                    // It may be what a modem is told, a PIN among it.
+                    false if is_text(data) => ", data that holds text".to_owned(),
+                    false => format!(", data {}", hex::encode(data)),
+                };
                 format!(
                     "control request {kind:02x} {request:02x} {:04x} {:04x}, {length} bytes{data}",
                     u16::from_le_bytes([v0, v1]),
@@ -134,12 +138,12 @@ impl Sent {
                 "the capture does not hold whether it was answered".to_owned()
             }
             (Answer::Never, _) => "it was never answered".to_owned(),
+            (Answer::Unseen, _) if matches!(self.what, What::Control { .. } | What::Raw { .. }) => {
+                "the log does not say whether it was answered".to_owned()
+            }
             (Answer::Unseen, _) => "answered, but the capture does not hold with what".to_owned(),
             (Answer::Came(0), Some(at)) => {
                 format!("answered well after {}", span(at.saturating_sub(self.time_ns)))
-            }
-            (Answer::Unseen, _) if matches!(self.what, What::Control { .. } | What::Raw { .. }) => {
-                "the log does not say whether it was answered".to_owned()
             }
             (Answer::Came(n), Some(at)) => {
                 format!("answered with status {n} after {}", span(at.saturating_sub(self.time_ns)))
@@ -148,6 +152,11 @@ impl Sent {
             (Answer::Failed(status), _) => format!("it ended: {}", status.words()),
         }
     }
+}
+
+/// Whether letters or digits stand in a row in it.
+fn is_text(data: &[u8]) -> bool {
+    data.windows(4).any(|four| four.iter().all(u8::is_ascii_graphic))
 }
 
 /// A stretch of time in words.

@@ -160,6 +160,15 @@ fn bus_hounds_blanks_may_be_lost() {
 }
 
 #[test]
+fn text_in_a_request_is_not_shown() {
+    let pin = "S Co:1:005:0 s 40 a1 0000 0000 000e 14 = 41542b43 50494e3d 22343731 3122";
+    let lesson = with_others(&[(3_050_000, pin)]);
+    let all = lesson.switches[0].candidates.iter().flat_map(|c| c.evidence.clone());
+    let evidence = all.collect::<Vec<_>>().join("\n");
+    assert!(evidence.contains("data that holds text") && !evidence.contains("41542b43"), "{evidence}");
+}
+
+#[test]
 fn text_logs_may_be_cut_anywhere() {
     let sniff = sniffusb(&[0x55; 31], false);
     for log in [sniff.as_str(), BUS_HOUND] {
