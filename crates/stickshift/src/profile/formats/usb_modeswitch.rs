@@ -92,7 +92,7 @@ pub struct Parsed {
     pub default_vendor: Option<u16>,
     /// DefaultProduct, if the text names it.
     pub default_product: Option<u16>,
-    /// The product's name: the first comment.
+    /// The product's name: the first comment, or the first one behind a block that is commented out.
     pub name: Option<String>,
     /// Where the knowledge is from: a comment that begins with `source:`.
     pub source: Option<String>,
@@ -169,6 +169,7 @@ pub fn parse(text: &str) -> Result<Parsed> {
     }
     let mut parsed = Parsed::default();
     let mut seen: Vec<&str> = Vec::new();
+    let mut is_over = false;
     for (number, line, warnings) in Lines::of(text) {
         let counts = match &line {
             Line::Comment(_) => false,
@@ -188,10 +189,15 @@ pub fn parse(text: &str) -> Result<Parsed> {
                 Some(source) => parsed.source = Some(source.trim().to_owned()),
                 None if lines::is_assignment(&comment) => {
                     parsed.commented_out.get_or_insert(number);
+                    is_over = true;
                 }
                 // What a page puts above it is often the path of the file.
                 None if comment.is_empty() || comment.starts_with('/') => {}
-                None if parsed.name.is_none() && seen.is_empty() => parsed.name = Some(comment),
+                // What stands above a block that is commented out names that one.
+                None if (parsed.name.is_none() || is_over) && seen.is_empty() => {
+                    parsed.name = Some(comment);
+                    is_over = false;
+                }
                 None => {}
             },
             Line::Words => warn("no '=' in this line, it is ignored".to_owned()),

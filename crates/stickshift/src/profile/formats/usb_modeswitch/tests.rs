@@ -27,6 +27,14 @@ fn the_path_above_a_text_is_no_name() {
 }
 
 #[test]
+fn a_block_that_is_commented_out_keeps_its_name() {
+    let off = "# Huawei E220\n;DefaultVendor=0x12d1\n;HuaweiMode=1\n";
+    let name = |text: &str| parse(text).unwrap().name;
+    assert_eq!(name(&format!("{off}# Option\nOptionMode=1\n# more\n")).as_deref(), Some("Option"));
+    assert_eq!(name(&format!("{off}OptionMode=1\n")).as_deref(), Some("Huawei E220"));
+}
+
+#[test]
 fn names_are_trimmed_and_the_first_counts() {
     let parsed =
         parse("  OptionMode \t = 1\nOptionMode=0\nfoo=1\noptionmode=1\njust words\n#OptionMode=0\nA;B=1")
