@@ -121,6 +121,22 @@ fn what_is_honest_reads() {
 }
 
 #[test]
+fn a_link_and_a_folder_say_what_to_name_instead() {
+    let mut writer = Writer::default();
+    let link = writer.link(b"/tmp");
+    let inner = writer.folder(&[(b"link", link)], None);
+    let root = nested(&mut writer, 1, inner);
+    let image = Image::parse(writer.finish(root)).expect("an image");
+    let at = &image.file_systems[0];
+    let file_system = FileSystem::open(image.bytes_of(at), at).expect("files");
+    for (path, cause) in [("/d/link", "not followed"), ("/d", "a folder")] {
+        let error = file_system.read(path, 100).unwrap_err();
+        assert!(error.is(ErrorKind::FileNotFound), "{path}");
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains(cause), "{path}");
+    }
+}
+
+#[test]
 fn two_files_of_one_name_are_told_and_the_first_is_read() {
     let mut writer = Writer::default();
     let (first, second) = (writer.sparse(1), writer.sparse(2));

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::io::Write;
 use std::rc::Rc;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::router::FileSystemAt;
 use inode::{FileLayout, Inode, Listing};
 use metadata::{Place, Store};
@@ -167,11 +167,25 @@ impl<'a> FileSystem<'a> {
     pub fn copy(&self, path: &str, limit: u64, out: &mut dyn Write) -> Result<u64> {
         let path = format!("/{}", path.trim_start_matches('/'));
         let missing = |what: &str| Error::new(ErrorKind::FileNotFound, format!("{path} {what}"));
+        let other = |what: String, why: &'static str, next: &'static str| {
+            missing(&what).because(std::io::Error::other(why)).detail(Detail::NextStep(next))
+        };
         let node = self.files.get(&path).ok_or_else(|| missing("is not in this image"))?;
         let length = match &node.kind {
             FileKind::File(length) => *length,
-            FileKind::Link(target) => return Err(missing(&format!("is a link to {target}"))),
-            _ => return Err(missing("is not a file")),
+            FileKind::Link(target) => {
+                let next =
+                    "name the file that it leads to; `stickshift router list IMAGE` shows where that is";
+                return Err(other(
+                    format!("is a link to {target}"),
+                    "links in an image are not followed",
+                    next,
+                ));
+            }
+            _ => {
+                let next = "name a file in it; `stickshift router list IMAGE` shows them";
+                return Err(other("is not a file".to_owned(), "it is a folder, or a device", next));
+            }
         };
         if length > limit {
             return Err(too_large(format!("{path} is larger than it should be"))
