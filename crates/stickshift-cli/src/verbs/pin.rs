@@ -83,7 +83,12 @@ pub(crate) fn run(context: &mut Context, args: PinArgs) -> Result<()> {
     let before = modem.look_before(args.verb.with(&Codes::default()))?;
     if args.verb.with(&Codes::default()).is_needless(&before) {
         context.output.outcome_is(Outcome::Untouched);
-        context.output.say("nothing to do, and no code was sent");
+        context.output.say(match before.state {
+            SimCondition::Pin => {
+                "no code was sent: its PIN is asked for already; `stickshift pin enter` enters it"
+            }
+            _ => "nothing to do, and no code was sent",
+        });
         context.output.finish(&Shown(before));
         return Ok(());
     }

@@ -168,7 +168,9 @@ impl PinUse<'_> {
                 (ErrorKind::Usage, "the SIM is not blocked: there is nothing to unblock")
             }
             (_, S::Puk) => (ErrorKind::SimPukNeeded, "the SIM is blocked and wants its PUK"),
-            (PinUse::Enter(_), S::Pin) => return Ok(()),
+            (PinUse::Enter(_) | PinUse::Enable(_), S::Pin) => return Ok(()),
+            // 3GPP TS 27.007 section 8.3: until then a stick takes a few commands alone, and these are none of them.
+            (_, S::Pin) => (ErrorKind::SimPinNeeded, "the SIM waits for its PIN first"),
             (PinUse::Enter(_), _) => (ErrorKind::Usage, "the stick does not wait for the PIN"),
             _ => return Ok(()),
         };
@@ -179,6 +181,7 @@ impl PinUse<'_> {
     fn is_done(self, now: &SimStatus) -> Option<bool> {
         match self {
             PinUse::Enter(_) | PinUse::Unblock(..) => Some(now.state == SimCondition::Ready),
+            PinUse::Enable(_) if now.state == SimCondition::Pin => Some(true),
             PinUse::Enable(_) => now.asked_for,
             PinUse::Disable(_) => now.asked_for.map(|on| !on),
             PinUse::Change(..) => None,
@@ -187,7 +190,8 @@ impl PinUse<'_> {
 
     /// Whether the SIM is as it would be afterwards: the code need not be sent.
     pub fn is_needless(self, now: &SimStatus) -> bool {
-        !self.unblocks() && self.is_done(now) == Some(true)
+        let counts = matches!(self, PinUse::Enter(_)) || self.is_waited_for(&now.state).is_ok();
+        !self.unblocks() && counts && self.is_done(now) == Some(true)
     }
 
     /// The tries that are left of the code that a wrong one is counted for.
@@ -355,15 +359,19 @@ impl Modem<'_> {
     pub fn look_before(&mut self, code: PinUse<'_>) -> Result<SimStatus> {
         let Way::At(at) = &mut self.way else { return self.sim_status() };
         let (state, tries) = at_sim::code_tries(at)?;
+        let state = match state {
+            Some(state) => of_at(state),
+            None => of_at(at_sim::wait_state(at)?),
+        };
         let asked_for = match code {
-            PinUse::Enable(_) | PinUse::Disable(_) => at.run_if_known(&at_sim::pin_enabled())?,
+            // It is not told while the SIM waits for a code.
+            _ if state == SimCondition::Pin => Some(true),
+            PinUse::Enable(_) | PinUse::Disable(_) if code.is_waited_for(&state).is_ok() => {
+                at.run_if_known(&at_sim::pin_enabled())?
+            }
             _ => None,
         };
-        let state = match state {
-            Some(state) => state,
-            None => at_sim::wait_state(at)?,
-        };
-        Ok(SimStatus { state: of_at(state), asked_for, pin_tries: tries.pin, puk_tries: tries.puk })
+        Ok(SimStatus { state, asked_for, pin_tries: tries.pin, puk_tries: tries.puk })
     }
 
     /// The SIM after a code was sent, or what is to be said of it.
