@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 use stickshift::clean;
-use stickshift::error::{Error, ErrorKind, Result, Verdict};
-use stickshift::modem::{CodeAnswer, CodeForm, check_code};
+use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
+use stickshift::modem::{CodeAnswer, CodeForm, check_code, check_reply};
 
 use crate::context::Context;
 use crate::output::Report;
@@ -41,11 +41,12 @@ pub(crate) fn run(context: &mut Context, mut args: UssdArgs) -> Result<()> {
     if let Some(stick) = stick_word::split_off(&mut args.codes, named)? {
         args.way_in.port.stick = Some(stick);
     }
-    if args.codes.is_empty() {
+    let Some((code, replies)) = args.codes.split_first() else {
         return Err(Error::new(ErrorKind::Usage, "a stick is named, and no code"));
-    }
+    };
     // All of them, before the first one goes out.
-    args.codes.iter().try_for_each(|code| check_code(code))?;
+    check_code(code)?;
+    replies.iter().try_for_each(|reply| check_reply(reply))?;
     let mut link = args.way_in.open(context)?;
     let mut modem = args.way_in.modem(context, &mut link)?;
     if let Some(form) = args.coding {
@@ -58,10 +59,7 @@ pub(crate) fn run(context: &mut Context, mut args: UssdArgs) -> Result<()> {
     let mut first = true;
     loop {
         let code = match given.next() {
-            Some(_) if !open => {
-                let what = "the network ended the dialogue before the last reply";
-                return Err(Error::new(ErrorKind::AtRefused, what).with_verdict(Verdict::Recoverable));
-            }
+            Some(_) if !open => return Err(not_asked_for(given.len() + 1)),
             Some(code) => code,
             None if !open => return Ok(()),
             // Nobody sits at the terminal of this run.
@@ -91,6 +89,19 @@ pub(crate) fn run(context: &mut Context, mut args: UssdArgs) -> Result<()> {
         return Err(Error::new(ErrorKind::Interrupted, what).with_verdict(Verdict::Recoverable));
     }
     Ok(())
+}
+
+/// The network has answered, and there are replies left.
+fn not_asked_for(left: usize) -> Error {
+    let what = match left {
+        1 => "the network asks nothing more: the last reply was not sent".to_owned(),
+        left => format!("the network asks nothing more: the last {left} replies were not sent"),
+    };
+    let cause =
+        "its dialogue was over with the answer that is shown: more replies were typed than it asks for";
+    let next = "`stickshift ussd CODE` without replies shows what the network asks, step by step";
+    let error = Error::new(ErrorKind::Usage, what).because(Error::new(ErrorKind::Usage, cause));
+    error.detail(Detail::NextStep(next)).with_verdict(Verdict::Recoverable)
 }
 
 /// Replies that are typed, or come from another program.

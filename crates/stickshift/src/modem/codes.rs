@@ -28,12 +28,30 @@ pub struct CodeAnswer {
 /// The longest code: what 160 octets hold in packed 7-bit (3GPP TS 23.038 section 6.1.2.3).
 const LONGEST: usize = 182;
 
-/// Whether a text can be a code, or a reply, whichever way the stick is talked to. Some ways take less: no letters of other alphabets than the
-/// network's own.
+/// Whether a text can be a code: digits, `*` and `#` (3GPP TS 22.030 section 6.5), and the `+` of a telephone number.
 ///
 /// # Errors
 /// `Usage`.
 pub fn check_code(code: &str) -> Result<()> {
+    check_reply(code)?;
+    let Some(other) = code.chars().find(|c| !matches!(c, '0'..='9' | '*' | '#' | '+')) else { return Ok(()) };
+    let what = match other {
+        ' ' => "not a USSD code: it holds a blank".to_owned(),
+        _ => format!("not a USSD code: it holds {other:?}"),
+    };
+    let cause = Error::new(ErrorKind::Usage, "a code has digits, * and # alone; words are for replies");
+    let next =
+        "type the code as the operator gives it, in quotes: `stickshift ussd '*100#'`; replies follow it";
+    let error = Error::new(ErrorKind::Usage, what).because(cause).detail(Detail::NextStep(next));
+    Err(error.with_verdict(Verdict::Untouched))
+}
+
+/// Whether a text can be a reply, whichever way the stick is talked to. Some ways take less: no letters of other alphabets than the network's
+/// own.
+///
+/// # Errors
+/// `Usage`.
+pub fn check_reply(code: &str) -> Result<()> {
     let count = code.chars().count();
     let usage = |what: String| Err(Error::new(ErrorKind::Usage, what).with_verdict(Verdict::Untouched));
     if count == 0 || count > LONGEST {
@@ -76,7 +94,11 @@ impl Modem<'_> {
     /// `Usage` for what is no code; `AtRefused` when the network does not know it, or ended the dialogue without an answer; `Timeout`.
     /// What a code does in the network nobody can look up: from the moment it goes out until its answer the verdict is unknown.
     pub fn ask_code(&mut self, code: &str) -> Result<CodeAnswer> {
-        check_code(code)?;
+        if self.code_asked {
+            check_reply(code)?
+        } else {
+            check_code(code)?
+        }
         let before = self.standing();
         let form = self.code_form;
         let is_reply = std::mem::take(&mut self.code_asked);

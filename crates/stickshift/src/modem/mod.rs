@@ -61,7 +61,7 @@ use crate::hilink::Hilink;
 use crate::link::{ByteLink, Changes, Effects, HttpLink, MessageLink, Moment};
 use crate::mbim::Mbim;
 
-pub use codes::{CodeAnswer, CodeForm, check_code};
+pub use codes::{CodeAnswer, CodeForm, check_code, check_reply};
 pub use connection::{ConnectionStatus, DialProfile, DialProfiles};
 pub use gather::Untold;
 pub use identity::Identity;
