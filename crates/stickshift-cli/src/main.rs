@@ -79,10 +79,13 @@ mod workers;
 mod wrong_mode;
 
 #[cfg(feature = "formats")]
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
 #[cfg(feature = "flash")]
 use stickshift::error::Verdict;
@@ -258,7 +261,7 @@ fn run_hosted(words: &[String], around: hosted::Surroundings) {
         Err(error) => {
             let mut output = Output::new(&Global { json: true, ..Global::default() }, Ledger::new());
             output.listen(around.listener);
-            output.error(&usage(&error));
+            output.error(&usage(&error, words.iter().map(OsString::from)));
             return;
         }
     };
@@ -342,23 +345,50 @@ fn end_of_virtual_sticks(_: &Context, code: u8) -> u8 {
     code
 }
 
-/// What is wrong with a command line.
-fn usage(error: &clap::Error) -> Error {
+/// What is wrong with a command line of these words.
+fn usage(error: &clap::Error, words: impl Iterator<Item = OsString>) -> Error {
     let text = error.render().to_string();
     let lines = text.lines().take_while(|line| !line.is_empty()).map(str::trim);
     let mut what = lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned();
-    let tips = text.lines().filter_map(|line| line.trim().strip_prefix("tip: ")).map(str::to_owned);
-    for tip in stick_word::hint(error).into_iter().chain(no_image(error, &what)).chain(tips) {
+    let usage = text.lines().find_map(|line| line.strip_prefix("Usage: "));
+    let usage = usage.map_or_else(|| usage_of(words), str::to_owned);
+    let tips = text.lines().filter_map(|line| line.trim().strip_prefix("tip: "));
+    let tips = tips.filter(|tip| leads_somewhere(tip)).map(str::to_owned);
+    let quotes =
+        is_out_of_quotes(error, &usage).then(|| "a value of several words stands in quotes".to_owned());
+    for tip in stick_word::hint(error).or(quotes).into_iter().chain(no_image(error, &what)).chain(tips) {
         what = format!("{what}; {tip}");
     }
     if std::env::args_os().any(|word| word == "pin") && what.split('\'').any(pin::is_like_a_code) {
         what = pin::NOT_TYPED.to_owned();
     }
-    let error = Error::new(ErrorKind::Usage, what);
-    match text.lines().find_map(|line| line.strip_prefix("Usage: ")) {
-        Some(usage) => error.with("usage", usage),
-        None => error,
+    Error::new(ErrorKind::Usage, what).with("usage", usage)
+}
+
+/// How the verb, or its part, is used: clap says so of some errors only.
+fn usage_of(words: impl Iterator<Item = OsString>) -> String {
+    let mut line = for_one_run();
+    line.build();
+    let mut part = &mut line;
+    for word in words {
+        if part.find_subcommand(&word).is_some() {
+            part = part.find_subcommand_mut(&word).expect("it was found");
+        }
     }
+    part.render_usage().to_string().trim_start_matches("Usage: ").to_owned()
+}
+
+/// Whether a word that looks like an option may be a value, as the tip says: a text, or a file of that name. clap says so wherever a verb takes words.
+fn leads_somewhere(tip: &str) -> bool {
+    let word = tip.strip_prefix("to pass '").and_then(|rest| rest.split('\'').next());
+    word.is_none_or(|word| word.contains(' ') || Path::new(word).exists())
+}
+
+/// Whether a word is left that may belong to the text, or to the file's name, before it.
+fn is_out_of_quotes(error: &clap::Error, usage: &str) -> bool {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else { return false };
+    let takes_texts = usage.contains("TEXT") || usage.contains("FILE>");
+    takes_texts && !word.starts_with('-') && error.kind() == clap::error::ErrorKind::UnknownArgument
 }
 
 /// Where an image comes from, for whoever gave none.
@@ -379,7 +409,8 @@ fn not_understood(error: &clap::Error) -> ExitCode {
     let json = std::env::args_os().any(|word| word == "--json");
     if error.use_stderr() && (json || !is_help) {
         let color = typed_color();
-        Output::new(&Global { json, color, ..Global::default() }, Ledger::new()).error(&usage(error));
+        Output::new(&Global { json, color, ..Global::default() }, Ledger::new())
+            .error(&usage(error, std::env::args_os().skip(1)));
     } else {
         // A closed pipe (`--help | head`) is no failure.
         let lost = error.print().is_err_and(|e| e.kind() != io::ErrorKind::BrokenPipe);

@@ -67,10 +67,14 @@ fn page(verb: &str) -> String {
     format!("`stickshift {verb} --help` shows what it takes, with examples")
 }
 
+fn of_part(typed: &str) -> String {
+    format!("`stickshift {typed} --help` shows what it takes")
+}
+
 /// Help that names the page of `verb`, for what was typed: a part of a verb, `firmware build`, has its options on a page of its own.
 pub(crate) fn for_part(help: Cow<'static, str>, verb: &str, typed: &str) -> Cow<'static, str> {
     match typed != verb && help == page(verb) {
-        true => format!("`stickshift {typed} --help` shows what it takes").into(),
+        true => of_part(typed).into(),
         false => help,
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use stickshift::error::{Detail, Error, ErrorKind, Verdict};
 
-use super::{Attempt, NO_NODE, general, io_cause, online, page, table, web};
+use super::{Attempt, NO_NODE, general, io_cause, of_part, online, page, table, web};
 use crate::wrong_mode;
 
 /// A failure, what it left of the stick, and what was tried.
@@ -216,8 +216,19 @@ fn usage(failure: &Failure<'_>) -> Option<Said> {
         return None;
     }
     let help = match failure.tried.verb {
-        "" => "`stickshift --help` shows the verbs, `stickshift VERB --help` what one takes".into(),
-        verb => page(verb).into(),
+        "" => of_command_line(failure.error.fact("usage").unwrap_or_default()),
+        verb => page(verb),
     };
-    Some((Cow::default(), help))
+    Some((Cow::default(), help.into()))
+}
+
+/// The page of the verb, or of its part, whose usage a command line does not keep.
+fn of_command_line(usage: &str) -> String {
+    let is_name = |word: &&str| word.starts_with(|c: char| c.is_ascii_lowercase());
+    let words: Vec<&str> = usage.split(' ').skip(1).take_while(is_name).collect();
+    match words[..] {
+        [] => "`stickshift --help` shows the verbs, `stickshift VERB --help` what one takes".to_owned(),
+        [verb] => page(verb),
+        _ => of_part(&words.join(" ")),
+    }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde::Serialize;
 use stickshift::clean;
-use stickshift::error::Result;
+use stickshift::error::{Detail, ErrorKind, Result};
 use stickshift::hex;
 use stickshift::modem::{Draft, EntryKind, MessageId, MessageList, ShortMessage, SkippedStore, Submission};
 use stickshift::wire::pdu::date_and_time;
@@ -59,6 +59,9 @@ enum SmsVerb {
     },
 }
 
+const ORDER: &str =
+    "the number comes first, then the text in quotes: `stickshift sms send +12345678901 'On my way'`";
+
 pub(crate) fn run(context: &mut Context, args: SmsArgs) -> Result<()> {
     let mut link = args.way_in.open(context)?;
     let mut modem = args.way_in.modem(context, &mut link)?;
@@ -82,7 +85,10 @@ pub(crate) fn run(context: &mut Context, args: SmsArgs) -> Result<()> {
             let now = Timestamp::now();
             let date = date_and_time(Offset::UTC.to_datetime(now), ' ');
             let draft = Draft { to: &to, text: &text, mark: now.as_second() as u8, date: &date };
-            let sent = modem.send_message(draft)?;
+            let sent = modem.send_message(draft).map_err(|e| match e.is(ErrorKind::Usage) {
+                true if e.facts().is_empty() => e.detail(Detail::NextStep(ORDER)),
+                _ => e,
+            })?;
             tell_second_look(context, &modem);
             tell_unseen(context, sent.shown);
             context.output.finish(&Sent(sent));
