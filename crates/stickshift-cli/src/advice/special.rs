@@ -202,7 +202,12 @@ fn one_command(failure: &Failure<'_>) -> Option<Said> {
     }
     both((
         "the stick answers other commands: this one takes it longer, or it hangs since",
-        general::for_kind(ErrorKind::Timeout).1,
+        match failure.tried.verb {
+            "at" => {
+                "give it longer, by `--timeout 180`; if `stickshift at ATI` is not answered either, unplug it, wait five seconds and plug it in"
+            }
+            _ => general::for_kind(ErrorKind::Timeout).1,
+        },
     ))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use stickshift::at::{At, effect_of, is_counted, refusal};
+use stickshift::at::{At, effect_of, is_counted, refusal, usual_time};
 use stickshift::error::{Detail, Effect, Error, ErrorKind, Refusal, RefusalFamily, Result, Tried, Verdict};
 use stickshift::mask;
 use stickshift::modem::{Modem, is_emergency_call, may_be_sent, what_follows};
@@ -31,9 +31,9 @@ pub(crate) struct AtArgs {
     #[arg(long, conflicts_with = "commands")]
     terminal: bool,
 
-    /// Time limit for each reply
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    timeout: u64,
+    /// Time limit for each reply [default: 10, and 180 for what waits for the network or the radio]
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
 
     #[command(flatten)]
     port: PortArgs,
@@ -54,7 +54,7 @@ pub(crate) fn run(context: &mut Context, mut args: AtArgs) -> Result<()> {
     context.output.outcome_is(Outcome::Untouched);
     let mut ports = args.port.open(context)?;
     let mut modem = ports.modem(context)?;
-    let timeout = Duration::from_secs(args.timeout);
+    let timeout = args.timeout.map(Duration::from_secs);
     if args.terminal {
         return terminal(context, &mut modem, timeout);
     }
@@ -117,13 +117,13 @@ fn ask(
     context: &Context,
     modem: &mut Modem<'_>,
     command: &str,
-    timeout: Duration,
+    timeout: Option<Duration>,
     told: &mut Exchanges,
 ) -> Result<Final> {
     if effect_of(command) == Effect::Changes {
         context.output.outcome_is(Outcome::Done);
     }
-    let answer = modem.typed(command, timeout)?;
+    let answer = modem.typed(command, timeout.unwrap_or_else(|| usual_time(command)))?;
     tell_second_look(context, modem);
     let unsolicited = modem.at().map(At::take_urcs).unwrap_or_default();
     let exchange = Exchange {
@@ -166,7 +166,7 @@ fn refused(modem: &mut Modem<'_>, command: &str, result: &Final) -> Error {
     if is_emergency_call(command) { error.detail(Detail::Tried(Tried::EmergencyCall)) } else { error }
 }
 
-fn terminal(context: &Context, modem: &mut Modem<'_>, timeout: Duration) -> Result<()> {
+fn terminal(context: &Context, modem: &mut Modem<'_>, timeout: Option<Duration>) -> Result<()> {
     let mut editor = LineEditor::new()?;
     while let Some(line) = editor.line("at> ")? {
         if line.trim().is_empty() {

@@ -37,7 +37,7 @@ use crate::wire::at::{Answer, fields};
 pub use engine::{At, PATIENT, USUAL};
 pub use refusal::refusal;
 pub(crate) use typed::plain;
-pub use typed::{effect_of, is_counted, may_have_acted};
+pub use typed::{effect_of, is_counted, may_have_acted, usual_time};
 
 /// One command as a value.
 pub struct Command<T> {

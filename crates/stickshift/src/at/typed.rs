@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::at::refusal;
 use crate::error::Effect;
 use crate::wire::at::Final;
@@ -41,6 +43,15 @@ const LOCKS: &str = "LOCK=";
 
 /// What the network, or the store of messages, may have done in part or whole when a refusal that gives no reason comes.
 const ACTS: &str = "ATD +CMSS= +CMGS= +CMGC= +CMGD= +CUSD= +CGACT= +CGATT= ^NDISDUP= +COPS=";
+
+/// How long a typed line is waited for by itself. What waits for the network, or turns the radio on and off, takes up to three minutes: 180 s
+/// for +COPS, 150 for +CGACT, 140 for +CGATT, 120 for +CUSD and +CMGS (maximum response times of Quectel's
+/// EC25&EC21 AT Commands Manual V1.3).
+pub fn usual_time(line: &str) -> Duration {
+    let line = plain(line);
+    let is_long = ACTS.split(' ').chain(["+CFUN="]).any(|start| line.contains(start));
+    Duration::from_secs(if is_long { 180 } else { 10 })
+}
 
 /// A line as the tables have it: in capitals, without blanks, which are allowed anywhere, and without quotes.
 pub(crate) fn plain(line: &str) -> String {
@@ -116,6 +127,22 @@ fn only_asks(part: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_waits_for_the_network_is_waited_for() {
+        let long = [
+            "AT+COPS=?",
+            "at+cops=1,2,\"20801\"",
+            "AT+CUSD=1,\"*100#\",15",
+            "AT+CGATT=1",
+            "AT+CFUN=1",
+            "ATD*99#",
+        ];
+        assert!(long.iter().all(|line| usual_time(line).as_secs() == 180), "{long:?}");
+        for line in ["AT+COPS?", "ATI", "AT+CFUN?", "AT+CSQ", "AT^HCSQ?"] {
+            assert_eq!(usual_time(line).as_secs(), 10, "{line}");
+        }
+    }
 
     #[test]
     fn what_only_asks() {
