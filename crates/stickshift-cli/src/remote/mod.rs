@@ -191,6 +191,8 @@ fn one(context: &Context, typed: &Typed, name: &str, prefix: &str) -> Result<Val
     let reads = reads(typed);
     let mut session = Session::open(context, &host)?;
     let outcome = run_and_follow(context, typed, &mut session, reads, prefix, &short(name));
+    // It is left in order whoever wants to stop, and soon.
+    session.sees_it_through(None);
     if context.cancel.is_cancelled() {
         session.hurries();
     }
@@ -315,7 +317,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// From the first byte on, what changes something may have begun.
-    fn lost(&self, what: String, why: &str) -> Error {
+    fn lost(&self, kind: ErrorKind, what: String, why: &str) -> Error {
         let verdict = if self.reads { Verdict::Untouched } else { Verdict::Unknown };
         let next = match self.typed.verb.as_str() {
             _ if self.reads => "run the same command again",
@@ -335,7 +337,7 @@ impl Run<'_> {
                 "wait until it is no longer held, and see what it did: the same command would do it a second time"
             }
         };
-        let mut error = Error::new(ErrorKind::Io, what).detail(Detail::NextStep(next)).with_verdict(verdict);
+        let mut error = Error::new(kind, what).detail(Detail::NextStep(next)).with_verdict(verdict);
         error = error.because(io::Error::other(why.to_owned()));
         if !self.reads {
             error = error.detail(Detail::GoesOnElsewhere);
@@ -345,13 +347,22 @@ impl Run<'_> {
 
     /// The connection broke.
     fn broke(&self, error: Error) -> Error {
+        // The line holds: whoever asked twice to stop waits no longer.
+        if error.is(ErrorKind::Interrupted) && error.verdict() == Some(Verdict::Unknown) {
+            let what = format!("the command on {} was asked to stop, and is not waited for", self.name);
+            return self.lost(error.kind(), what, "you asked twice; it may go on there");
+        }
         // Only what reads is left before its answer.
         if error.is(ErrorKind::Interrupted) {
             return marked(error, &self.typed.verb);
         }
         let what =
             format!("the connection to {} broke before the command had ended: {}", self.name, error.what());
-        self.lost(what, "what comes between the two computers, or `stickshift serve` there, ended it")
+        self.lost(
+            ErrorKind::Io,
+            what,
+            "what comes between the two computers, or `stickshift serve` there, ended it",
+        )
     }
 
     /// How it ends for whoever asked it to stop: what reads at once, everything else where it does not end by itself.
@@ -362,7 +373,7 @@ impl Run<'_> {
         }
         stopping.is_over(Instant::now()).then(|| {
             let what = format!("the command on {} was asked to stop, and has not ended", self.name);
-            self.lost(what, "it is in a step that it does not leave, or nobody there stops it")
+            self.lost(ErrorKind::Io, what, "it is in a step that it does not leave, or nobody there stops it")
         })
     }
 

@@ -341,7 +341,6 @@ impl Session {
 
     /// Leaves: nobody else can use it any more.
     pub(super) fn close(&mut self) {
-        self.cancel = Cancel::new();
         if !self.cookie.is_empty() {
             let form = format!("token={}", escaped(&self.token));
             let headers = [("Content-Type", "application/x-www-form-urlencoded")];

@@ -1,7 +1,6 @@
 //! How long a command that changes something is waited for, once somebody here wants to stop.
 
 use std::cell::Cell;
-use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -66,7 +65,7 @@ impl Patience {
     }
 
     /// # Errors
-    /// `Io`, where he asked again: what was begun may go on.
+    /// `Interrupted`, where he asked again: what was begun may go on.
     pub(super) fn check(&self) -> Result<()> {
         if !self.cancel.is_cancelled() {
             return Ok(());
@@ -76,8 +75,7 @@ impl Patience {
         }
         match requests() {
             0 | 1 => Ok(()),
-            _ => Err(Error::new(ErrorKind::Io, "it is not waited for any longer")
-                .because(io::Error::other("it was asked for twice"))
+            _ => Err(Error::new(ErrorKind::Interrupted, "it is not waited for any longer")
                 .with_verdict(Verdict::Unknown)),
         }
     }

@@ -393,15 +393,16 @@ fn whoever_asks_twice_waits_no_longer_for_a_silent_server() {
     for answer in [&b""[..], b"HTTP/1.0 200 OK\r\n\r\n{\"event\":\"job\",\"schema\":1,\"job\":\"1\"}\n"] {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
-        let socket = folder.join("silent");
-        let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
         let (begun, begins) = std::sync::mpsc::channel();
+        let (left, leaves) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let mut open = Vec::new();
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
                 let mut asked = [0; 4096];
-                let read = stream.read(&mut asked).unwrap();
+                let read = stream.read(&mut asked).unwrap_or(0);
                 let session: &[u8] =
                     b"HTTP/1.0 200 OK\r\nContent-Length: 28\r\n\r\n{\"role\":\"owner\",\"token\":\"t\"}";
                 let is_command = asked[..read].starts_with(b"POST /api/commands");
@@ -409,6 +410,11 @@ fn whoever_asks_twice_waits_no_longer_for_a_silent_server() {
                     answer
                 } else if asked.starts_with(b"GET /api/session") {
                     session
+                } else if asked.starts_with(b"POST /login") {
+                    b"HTTP/1.0 303 See Other\r\nSet-Cookie: session=1\r\n\r\n"
+                } else if asked.starts_with(b"POST /logout") {
+                    left.send(()).unwrap();
+                    b"HTTP/1.0 303 See Other\r\n\r\n"
                 } else {
                     b""
                 });
@@ -420,7 +426,11 @@ fn whoever_asks_twice_waits_no_longer_for_a_silent_server() {
         });
         let mut command = stickshift(folder);
         command.args(["--json", "sms", "send", "+12345678901", "hello", "--stick", "1-1", "--host"]);
-        command.arg(format!("unix:{}", socket.display())).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .arg(format!("http://{address}"))
+            .env("STICKSHIFT_WEB_PASSWORD", "secret")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let mut client = Running(command.spawn().unwrap());
         begins.recv().unwrap();
         let pid = client.0.id().to_string();
@@ -432,7 +442,11 @@ fn whoever_asks_twice_waits_no_longer_for_a_silent_server() {
         assert_eq!((&told["event"], &told["code"]), (&"warning".into(), &"stopping".into()), "{told}");
         stop();
         let last = next();
-        assert_eq!((&last["kind"], &last["verdict"]), (&"io".into(), &"unknown".into()), "{last}");
+        assert_eq!((&last["kind"], &last["verdict"]), (&"interrupted".into(), &"unknown".into()), "{last}");
+        // The line held: it was left on request, and the session with it.
+        let said = format!("{}{}", last["what"], last["cause"]);
+        assert!(said.contains("asked twice") && !said.contains("broke"), "{last}");
+        leaves.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
         assert_eq!(client.0.wait().unwrap().code(), Some(7));
     }
 }
