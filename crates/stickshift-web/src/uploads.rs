@@ -30,20 +30,52 @@ fn lock(folder: &Path) -> io::Result<fs::File> {
     Ok(file)
 }
 
+/// A folder without a lock is no young server's any more after this.
+#[cfg(unix)]
+const YOUNG: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// Whether another process of this program runs here, which may be the server of a folder that no lock tells anything of.
+#[cfg(target_os = "linux")]
+fn another_runs() -> bool {
+    let own = std::process::id().to_string();
+    let Ok(processes) = fs::read_dir("/proc") else { return true };
+    processes.flatten().map(|process| process.path()).any(|process| {
+        let is_other = process.file_name().is_some_and(|id| id != own.as_str());
+        is_other && fs::read_to_string(process.join("comm")).is_ok_and(|name| name.starts_with("stickshift"))
+    })
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn another_runs() -> bool {
+    true
+}
+
+/// Whether a folder without a lock was left behind: by an earlier version, which made none, or before it was locked.
+#[cfg(unix)]
+fn is_left(folder: &fs::Metadata, another_runs: &dyn Fn() -> bool) -> bool {
+    let age = folder.modified().ok().and_then(|changed| changed.elapsed().ok());
+    age.is_some_and(|age| age > YOUNG) && !another_runs()
+}
+
 /// Removes the folders of servers that were killed: those of the same user that nobody else may enter, and whose lock nobody holds.
 #[cfg(unix)]
-fn remove_abandoned(temporary: &Path, own: &Path) {
+fn remove_abandoned(temporary: &Path, own: &Path, another_runs: &dyn Fn() -> bool) {
     use std::os::unix::fs::MetadataExt;
     let Ok(user) = fs::symlink_metadata(own).map(|own| own.uid()) else { return };
     for entry in fs::read_dir(temporary).into_iter().flatten().flatten() {
         let folder = entry.path();
-        let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(FOLDER))
-            && fs::symlink_metadata(&folder)
-                .is_ok_and(|it| it.is_dir() && it.uid() == user && it.mode() & 0o077 == 0);
-        if !is_ours || folder == own {
+        let is_named = entry.file_name().to_str().is_some_and(|name| name.starts_with(FOLDER));
+        let Ok(metadata) = fs::symlink_metadata(&folder) else { continue };
+        let is_ours = metadata.is_dir() && metadata.uid() == user && metadata.mode() & 0o077 == 0;
+        if !is_named || !is_ours || folder == own {
             continue;
         }
         let lock = folder.join(LOCK);
+        let has_none = fs::symlink_metadata(&lock).is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
+        if has_none && is_left(&metadata, another_runs) {
+            let _ = fs::remove_dir_all(&folder);
+            continue;
+        }
         // No link and no pipe, which would wait for somebody.
         let is_file = fs::symlink_metadata(&lock).is_ok_and(|lock| lock.is_file());
         let Some(held) = is_file.then(|| fs::File::open(&lock).ok()).flatten() else { continue };
@@ -79,10 +111,14 @@ pub(crate) struct Uploads {
 impl Uploads {
     /// Makes the folder, which nobody else may read.
     pub(crate) fn new() -> io::Result<Uploads> {
-        Uploads::below(&std::env::temp_dir())
+        Uploads::below(
+            &std::env::temp_dir(),
+            #[cfg(unix)]
+            &another_runs,
+        )
     }
 
-    fn below(temporary: &Path) -> io::Result<Uploads> {
+    fn below(temporary: &Path, #[cfg(unix)] another_runs: &dyn Fn() -> bool) -> io::Result<Uploads> {
         let folder = temporary.join(format!("{FOLDER}{}", secret()));
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut fs::DirBuilder::new(), 0o700).create(&folder)?;
@@ -90,7 +126,7 @@ impl Uploads {
         fs::create_dir(&folder)?;
         let lock = lock(&folder)?;
         #[cfg(unix)]
-        remove_abandoned(temporary, &folder);
+        remove_abandoned(temporary, &folder, another_runs);
         Ok(Uploads { folder, kept: Mutex::default(), _lock: lock })
     }
 
@@ -268,10 +304,18 @@ mod tests {
         fs::create_dir(&elsewhere).unwrap();
         fs::write(elsewhere.join(LOCK), "").unwrap();
         symlink(&elsewhere, temporary.join(format!("{FOLDER}0d"))).unwrap();
-        let first = Uploads::below(&temporary).unwrap();
-        let second = Uploads::below(&temporary).unwrap();
-        let there = [&killed, &open, &young, &elsewhere.join(LOCK), &first.folder, &second.folder];
-        assert_eq!(there.map(|path| path.exists()), [false, true, true, true, true, true]);
+        // As earlier versions made them, with a file in it.
+        let without_lock = made("0e", 0o700, false);
+        fs::create_dir(without_lock.join("1f")).unwrap();
+        fs::write(without_lock.join("1f/firmware.bin"), "half of it").unwrap();
+        let long_ago = std::time::SystemTime::now() - 2 * YOUNG;
+        fs::File::open(&without_lock).unwrap().set_modified(long_ago).unwrap();
+        let first = Uploads::below(&temporary, &|| true).unwrap();
+        assert!(without_lock.exists(), "its server may run");
+        let second = Uploads::below(&temporary, &|| false).unwrap();
+        let there =
+            [&killed, &without_lock, &open, &young, &elsewhere.join(LOCK), &first.folder, &second.folder];
+        assert_eq!(there.map(|path| path.exists()), [false, false, true, true, true, true, true]);
         drop((first, second));
         fs::remove_dir_all(&temporary).unwrap();
     }
