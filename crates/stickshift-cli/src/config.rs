@@ -22,6 +22,7 @@ mod settings;
 #[cfg(feature = "config")]
 mod text;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
@@ -41,7 +42,11 @@ const LARGEST: u64 = 256 * 1024;
 pub(crate) fn load(root: &Path) -> Result<Config> {
     let mut config = Config::default();
     for file in files(root) {
-        let Ok(metadata) = file.metadata() else { continue };
+        let metadata = match file.metadata() {
+            Ok(metadata) => metadata,
+            Err(e) if is_none(&file, &e) => continue,
+            Err(e) => return Err(bad(&file, None, &e.to_string())),
+        };
         if !metadata.is_file() {
             return Err(bad(&file, None, "this is no regular file"));
         }
@@ -58,6 +63,13 @@ pub(crate) fn load(root: &Path) -> Result<Config> {
         config.files.push(file);
     }
     Ok(config)
+}
+
+/// Whether there are no settings, or none for this user. A link that leads nowhere was to be some.
+fn is_none(file: &Path, error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    let kinds = [Kind::NotFound, Kind::NotADirectory, Kind::PermissionDenied];
+    kinds.contains(&error.kind()) && !file.is_symlink()
 }
 
 #[cfg(feature = "config")]
@@ -135,5 +147,19 @@ mod tests {
         std::os::unix::fs::symlink("/dev/zero", &file).unwrap();
         let error = load(root.path()).unwrap_err();
         assert!(error.what().contains("no regular file"), "{error}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_link_that_leads_nowhere_is_said() {
+        for target in ["config.toml", "gone.toml"] {
+            let root = tempfile::tempdir().unwrap();
+            let file = root.path().join("etc/stickshift/config.toml");
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            assert!(load(root.path()).is_ok());
+            std::os::unix::fs::symlink(target, &file).unwrap();
+            let error = load(root.path()).unwrap_err();
+            assert!(error.is(ErrorKind::Usage) && error.what().contains("config.toml"), "{target}: {error}");
+        }
     }
 }
