@@ -253,6 +253,11 @@ impl Context {
             if bus.wait_change(deadline)? || until.is_some_and(|until| bus.now() >= until) {
                 return Ok(!self.cancel.is_cancelled());
             }
+            // The clock of virtual sticks is at the deadline at once, and nothing is to come.
+            #[cfg(feature = "virtual")]
+            if until.is_none() && self.opener.is_virtual() {
+                std::thread::sleep(SHORT);
+            }
             // A signal ends the wait a moment before its handler, in another thread, raises the flag.
             let soon = (bus.now() + SHORT).min(deadline);
             if bus.wait_change(soon)? {
