@@ -223,8 +223,9 @@ impl UpArgs {
     /// `usual` is the access point of the settings.
     fn wanted(&self, usual: Option<&str>) -> Result<Wanted> {
         let password = match &self.user {
-            Some(_) => Some(apn_password()?),
-            None => None,
+            Some(_) if !matches!(self.auth, Some(Auth::None)) => Some(apn_password()?),
+            // What is not proven needs no password.
+            _ => None,
         };
         Ok(Wanted {
             apn: self.apn.clone(),
