@@ -35,7 +35,10 @@ pub(crate) const GENERAL: &[(Kind, &[&[&str]])] = &[
     ),
     (Kind::FileUnreadable, &[TALK, CHANGE, LOOK, FILES, VIRTUAL, ONLINE]),
     (Kind::FileUnwritable, &[FILES, &["switch", "watch", "virtual", "report", "bridge"], ONLINE]),
-    (Kind::FileExists, &[TALK, CHANGE, &["list", "watch", "doctor", "report"], FILES, VIRTUAL]),
+    (
+        Kind::FileExists,
+        &[TALK, CHANGE, &["list", "watch", "doctor", "report"], FILES.split_at(FILES.len() - 1).0, VIRTUAL],
+    ),
     (Kind::FileTruncated, &[IMAGES, LOADERS, &["inspect", "router", "profile", "switch", "rehearse"]]),
     (Kind::FileCorrupt, &[IMAGES, LOADERS, &["inspect", "router", "rehearse"]]),
     (Kind::FileTooLarge, &[TALK, CHANGE, FILES, VIRTUAL, &["report"]]),

@@ -356,6 +356,7 @@ pub(crate) const ROWS: &[Row] = &[
         "the disk is full, or the folder is not writable",
         "free some space, or name another file for --trace or for what is printed",
     ),
+    any(&["setup"], Kind::FileExists, "", "look at the file first; --force replaces it"),
     #[cfg(feature = "mqtt")]
     any(
         &["bridge"],

@@ -18,6 +18,8 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+#[cfg(feature = "desktop")]
+use stickshift::error::{Detail, Verdict};
 use stickshift::error::{Error, ErrorKind, Result};
 
 #[cfg(feature = "completions")]
@@ -27,6 +29,8 @@ use crate::context::Context;
 use crate::manual;
 #[cfg(any(feature = "completions", feature = "man"))]
 use crate::output::Report;
+#[cfg(feature = "desktop")]
+use crate::overlays;
 #[cfg(feature = "desktop")]
 use files::write;
 use files::{WhereTo, write_as};
@@ -158,6 +162,43 @@ fn interface_name(text: &str) -> Result<String, String> {
     if fits { Ok(text.to_owned()) } else { Err("not the name of a network interface".to_owned()) }
 }
 
+/// Refuses an interface of this computer that is no stick's: it would get other addresses than it has.
+///
+/// # Errors
+/// `Usage`.
+#[cfg(feature = "desktop")]
+fn refuse_other_cards(where_to: &WhereTo, interface: &str) -> Result<()> {
+    let known = overlays::root().join("sys/class/net").join(interface);
+    let what = match interface {
+        // What an earlier version wrote for it can be taken away.
+        _ if where_to.removes() => None,
+        "lo" => Some("the loopback interface"),
+        _ if where_to.is_package() => None,
+        _ => what_else(&known),
+    };
+    let Some(what) = what else { return Ok(()) };
+    let what = format!("{interface} is {what} of this computer, and no stick's interface");
+    let next = "`stickshift list` shows the stick's interface; name it with --interface";
+    let error = Error::new(ErrorKind::Usage, what).detail(Detail::NextStep(next));
+    Err(error.with_verdict(Verdict::Untouched))
+}
+
+/// What an interface is that no stick has, by its folder in sysfs.
+#[cfg(feature = "desktop")]
+fn what_else(interface: &Path) -> Option<&'static str> {
+    let kinds =
+        [("bridge", "a bridge"), ("bonding", "a bond"), ("tun_flags", "a tunnel"), ("wireless", "the Wi-Fi")];
+    let kind = kinds.into_iter().find(|(name, _)| interface.join(name).exists()).map(|(_, what)| what);
+    let leads_to = |link: std::path::PathBuf, part: &str| {
+        let target = std::fs::read_link(link);
+        target.is_ok_and(|target| target.components().any(|p| p.as_os_str() == part))
+    };
+    let bus = || interface.join("device/subsystem");
+    let is_inside = || ["pci", "virtio"].iter().any(|inside| leads_to(bus(), inside));
+    kind.or_else(|| leads_to(interface.to_owned(), "virtual").then_some("a virtual interface"))
+        .or_else(|| is_inside().then_some("a card"))
+}
+
 pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
     let where_to = args.what.where_to();
     if where_to.is_some_and(|to| !to.print && !to.is_package()) && !cfg!(target_os = "linux") {
@@ -202,6 +243,7 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
         What::Man { dir: Some(dir), remove } => files::pages(context, dir, remove),
         #[cfg(feature = "desktop")]
         What::Networkmanager(OwnerArgs { where_to, interface, metric }) => {
+            refuse_other_cards(&where_to, &interface)?;
             let path = format!("etc/NetworkManager/system-connections/stickshift-{interface}.nmconnection");
             let text = online::networkmanager(&interface, metric);
             // NetworkManager leaves out what others can read.
@@ -209,6 +251,7 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
         }
         #[cfg(feature = "desktop")]
         What::Networkd(OwnerArgs { where_to, interface, metric }) => {
+            refuse_other_cards(&where_to, &interface)?;
             let path = format!("etc/systemd/network/60-stickshift-{interface}.network");
             let text = online::networkd(&interface, metric);
             write(context, &where_to, &path, text, "networkctl reload")
@@ -312,4 +355,29 @@ pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
         shapes.result::<Removed>("setup man");
     }
     openwrt::shapes(shapes);
+}
+
+#[cfg(all(test, unix, feature = "desktop"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_stick_has_is_told_by_sysfs() {
+        use std::os::unix::fs::symlink;
+        let net = tempfile::tempdir().unwrap();
+        let made = |name: &str, below: &str, bus: &str| {
+            let folder = net.path().join(below).join(name);
+            std::fs::create_dir_all(folder.join("device")).unwrap();
+            symlink(format!("../../../bus/{bus}"), folder.join("device/subsystem")).unwrap();
+            symlink(&folder, net.path().join(name)).unwrap();
+            net.path().join(name)
+        };
+        assert_eq!(what_else(&net.path().join("usb0")), None, "it is not plugged in");
+        assert_eq!(what_else(&made("usb1", "devices/pci0000:00/usb1", "usb")), None);
+        assert_eq!(what_else(&made("eth0", "devices/pci0000:00", "pci")), Some("a card"));
+        assert_eq!(what_else(&made("dummy0", "devices/virtual/net", "none")), Some("a virtual interface"));
+        let bridge = made("br0", "devices/virtual/net", "none");
+        std::fs::create_dir(bridge.join("bridge")).unwrap();
+        assert_eq!(what_else(&bridge), Some("a bridge"));
+    }
 }

@@ -36,12 +36,12 @@ impl WhereTo {
 
     /// Routers have no room for it: there the output says what `rm` takes.
     #[cfg(feature = "desktop")]
-    fn removes(&self) -> bool {
+    pub(super) fn removes(&self) -> bool {
         self.remove
     }
 
     #[cfg(not(feature = "desktop"))]
-    fn removes(&self) -> bool {
+    pub(super) fn removes(&self) -> bool {
         false
     }
 
