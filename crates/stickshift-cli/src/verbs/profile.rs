@@ -277,6 +277,10 @@ fn source(context: &Context, text: &str) -> Result<Source> {
     if let Ok(key) = text.parse::<Key>() {
         return Ok(Source::Key(key));
     }
+    // Ids that are mistyped, and no name of a file.
+    if text.split_once(':').is_some_and(|(vendor, _)| vendor.len() == 4) && !path.exists() {
+        parse_id(text)?;
+    }
     let is_text = text.contains(char::is_whitespace) || text.trim_start().starts_with(['{', '"']);
     if is_text && !path.exists() && formats::recognise(text.as_bytes()).is_some() {
         return Ok(Source::Bytes(text.as_bytes().to_vec(), "the text".to_owned()));

@@ -478,7 +478,11 @@ impl Report for Listening {
             writeln!(out, "listening on {url}")?;
         }
         if self.reachable {
-            writeln!(out, "answers to {}; --public URL adds a name", self.answers_to.join(", "))?;
+            // It is named above.
+            let others = self.answers_to.iter().filter(|name| self.address.as_ref() != Some(*name));
+            let others: Vec<&str> = others.map(String::as_str).collect();
+            let others = if others.is_empty() { "no other name".to_owned() } else { others.join(", ") };
+            writeln!(out, "answers to {others}; --public URL adds a name")?;
         }
         match &self.unix {
             Some(unix) => writeln!(out, "listening on {}", unix.display()),
