@@ -351,18 +351,24 @@ fn usage(error: &clap::Error, words: impl Iterator<Item = OsString>) -> Error {
     let lines = text.lines().take_while(|line| !line.is_empty()).map(str::trim);
     let mut what = lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned();
     let usage = text.lines().find_map(|line| line.strip_prefix("Usage: "));
-    let usage = usage.map_or_else(|| usage_of(words), str::to_owned);
+    // A router has no room for these.
+    let has_room = cfg!(feature = "formats");
+    let usage = usage.map(str::to_owned).or_else(|| has_room.then(|| usage_of(words)));
     let tips = text.lines().filter_map(|line| line.trim().strip_prefix("tip: "));
-    let tips = tips.filter(|tip| leads_somewhere(tip)).map(str::to_owned);
-    let quotes =
-        is_out_of_quotes(error, &usage).then(|| "a value of several words stands in quotes".to_owned());
+    let tips = tips.filter(|tip| !has_room || leads_somewhere(tip)).map(str::to_owned);
+    let quotes = (has_room && is_out_of_quotes(error, usage.as_deref().unwrap_or_default()))
+        .then(|| "a value of several words stands in quotes".to_owned());
     for tip in stick_word::hint(error).or(quotes).into_iter().chain(no_image(error, &what)).chain(tips) {
         what = format!("{what}; {tip}");
     }
     if std::env::args_os().any(|word| word == "pin") && what.split('\'').any(pin::is_like_a_code) {
         what = pin::NOT_TYPED.to_owned();
     }
-    Error::new(ErrorKind::Usage, what).with("usage", usage)
+    let error = Error::new(ErrorKind::Usage, what);
+    match usage {
+        Some(usage) => error.with("usage", usage),
+        None => error,
+    }
 }
 
 /// How the verb, or its part, is used: clap says so of some errors only.
