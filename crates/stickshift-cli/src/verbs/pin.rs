@@ -31,7 +31,12 @@ pub(crate) struct PinArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 enum PinVerb {
     /// SIM state and attempts left
-    Status,
+    Status {
+        /// It spends none: the option of the others is not shown here.
+        #[cfg(feature = "formats")]
+        #[arg(long = "spend-last-try", id = "spend_last_try", hide = true)]
+        _spends: bool,
+    },
     /// Enter the PIN
     Enter,
     /// Change the PIN
@@ -52,7 +57,7 @@ impl PinVerb {
             PinVerb::Change => PinUse::Change(&codes.pin, &codes.new),
             PinVerb::Enable => PinUse::Enable(&codes.pin),
             PinVerb::Disable => PinUse::Disable(&codes.pin),
-            PinVerb::Enter | PinVerb::Status => PinUse::Enter(&codes.pin),
+            PinVerb::Enter | PinVerb::Status { .. } => PinUse::Enter(&codes.pin),
         }
     }
 }
@@ -74,7 +79,7 @@ pub(crate) fn run(context: &mut Context, args: PinArgs) -> Result<()> {
         false => e,
     })?;
     let mut modem = args.way_in.modem(context, &mut link)?;
-    if args.verb == PinVerb::Status {
+    if matches!(args.verb, PinVerb::Status { .. }) {
         context.output.outcome_is(Outcome::Untouched);
         context.output.finish(&Shown(modem.sim_status()?));
         return Ok(());

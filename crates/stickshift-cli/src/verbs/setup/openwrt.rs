@@ -180,6 +180,10 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
             executable,
         };
         recipe.files.extend(PROTOCOL.map(file));
+        if args.out.is_some() {
+            let stays = "the protocol's files are of all interfaces and of the package: undo leaves them; without either, `/etc/init.d/stickshift disable` and rm take them";
+            recipe.notes.push(stays.to_owned());
+        }
     }
     #[cfg(feature = "desktop")]
     if let (Some(folder), true) = (&args.out, args.remove) {
