@@ -201,7 +201,7 @@ fn one_command(failure: &Failure<'_>) -> Option<Said> {
         return None;
     }
     both((
-        "the stick answers other commands: this one takes it longer, or it hangs since",
+        "the stick answered the commands before: this one takes it longer, or it hangs since",
         match failure.tried.verb {
             "at" => {
                 "give it longer, by `--timeout 180`; if `stickshift at ATI` is not answered either, unplug it, wait five seconds and plug it in"
