@@ -282,6 +282,15 @@ impl Error {
         self
     }
 
+    /// States that the stick was left as `before` already. An error without a statement did nothing to it.
+    #[must_use]
+    pub fn after(mut self, before: Verdict) -> Self {
+        if before != Verdict::Untouched {
+            self.0.verdict = Some(before.worse(self.0.verdict.unwrap_or(before)));
+        }
+        self
+    }
+
     /// Adds the cause. What a cause says of a stick that was changed holds for what came of it, too, where this says nothing of its own.
     #[must_use]
     pub fn because(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {

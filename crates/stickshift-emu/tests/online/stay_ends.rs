@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use stickshift::error::{ErrorKind, Result};
+use stickshift::error::{ErrorKind, Result, Verdict};
 use stickshift::event::{Cancel, Event};
-use stickshift::online::WantedWay;
+use stickshift::link::Bus;
+use stickshift::online::record::{Record, StickUndo};
 use stickshift::online::stay::{EVERY, Limits, News, Recovery, stay};
+use stickshift::online::{Computer, WantedWay};
 use stickshift_emu::computer::{Action, ModemManager};
 
 use crate::place;
@@ -64,6 +66,24 @@ fn what_the_owner_alone_can_change_ends_the_first_start() {
         let error = ended.unwrap_err();
         assert!(error.is(kind), "{fault}: {error:?}");
         assert_eq!((failed, recoveries.len(), resets), (0, 0, 0), "{fault}");
+    }
+}
+
+/// What a run that was killed left is taken back first, by bytes that act.
+#[test]
+fn a_first_attempt_that_hangs_up_what_was_left_does_not_end_untouched() {
+    for (leaves, verdict) in [(true, Verdict::Recoverable), (false, Verdict::Untouched)] {
+        let (mut bus, mut computer) = rig_of("e3372h-stick-pin", None);
+        if leaves {
+            let stick = bus.sticks().unwrap().remove(0);
+            let mut record = Record::new(&place(), stick.id, computer.boot(), "ncm");
+            record.note(&mut computer, StickUndo::HangUp { context: 1 }).unwrap();
+        }
+        let (wanted, mut told, cancel) = (crate::wanted(), |_| {}, Cancel::new());
+        let mut supervisor = crate::supervisor(&mut bus, &mut computer, &wanted, &mut told, &cancel);
+        let error = stay(&mut supervisor, EVERY, Limits::default(), &mut |_| {}).unwrap_err();
+        assert!(error.is(ErrorKind::SimPinNeeded), "{error:?}");
+        assert_eq!(error.verdict(), Some(verdict), "{error:?}");
     }
 }
 

@@ -25,6 +25,17 @@ impl Verdict {
             Verdict::Unknown => "unknown",
         }
     }
+
+    /// What two pieces of work, one after the other, leave behind.
+    #[must_use]
+    pub fn worse(self, other: Verdict) -> Verdict {
+        let rank = |verdict| match verdict {
+            Verdict::Untouched => 0,
+            Verdict::Done | Verdict::Recoverable => 1,
+            Verdict::Unknown => 2,
+        };
+        if rank(other) > rank(self) { other } else { self }
+    }
 }
 
 impl fmt::Display for Verdict {

@@ -231,12 +231,44 @@ pub fn stay(
     limits: Limits,
     news: &mut dyn FnMut(News<'_>),
 ) -> Result<Taken> {
+    let mut past = Past { was_online: false, is_up: false, left: Verdict::Untouched };
+    let kept = keep(supervised, every, limits, news, &mut past);
+    let (why, ended) = match kept {
+        Ok(()) => ("stopped".to_owned(), stopped(supervised, &past)),
+        Err(error) => (error.to_string(), Err(ended(supervised, error, past.left))),
+    };
+    if past.is_up {
+        news(News::Down(why));
+    }
+    ended
+}
+
+/// What a run has been through.
+struct Past {
+    was_online: bool,
+    /// It is now.
+    is_up: bool,
+    /// What the attempts and the means have left.
+    left: Verdict,
+}
+
+impl Past {
+    fn leaves(&mut self, verdict: Verdict) {
+        self.left = self.left.worse(verdict);
+    }
+}
+
+/// Until a stop is asked for. Whatever ends it, the caller goes offline.
+fn keep(
+    supervised: &mut dyn Supervised,
+    every: Duration,
+    limits: Limits,
+    news: &mut dyn FnMut(News<'_>),
+    past: &mut Past,
+) -> Result<()> {
     // Failures in a row, and those among them that stronger means may mend.
     let (mut failures, mut mendable) = (0, 0);
     let mut climbed = 0;
-    let mut was_online = false;
-    // What the failures before have left.
-    let mut left = Verdict::Untouched;
     let mut online = Duration::ZERO;
     let (mut seen, mut told) = (false, false);
     loop {
@@ -246,43 +278,35 @@ pub fn stay(
             }
             while !supervised.is_there()? {
                 if supervised.wait(supervised.now() + every)? == Woke::Stop {
-                    return stopped(supervised, was_online, left);
+                    return Ok(());
                 }
             }
         }
         (seen, told) = (true, false);
         match supervised.up() {
             Ok(connection) => {
-                (failures, mendable, was_online) = (0, 0, true);
+                (failures, mendable) = (0, 0);
+                // What it was left as before is known now.
+                *past = Past { was_online: true, is_up: true, left: Verdict::Recoverable };
                 news(News::Up(&connection));
                 let since = supervised.now();
-                let end = watch(supervised, every, limits, online, news);
+                let end = watch(supervised, every, limits, online, news)?;
                 online += supervised.now() - since;
-                match end {
-                    Ok(End::Stopped) => {
-                        let taken = stopped(supervised, was_online, left);
-                        news(News::Down("stopped".to_owned()));
-                        return taken;
-                    }
-                    Ok(End::Lost(why)) => news(News::Down(why)),
-                    Err(error) => {
-                        let why = error.to_string();
-                        let error = ended(supervised, error);
-                        news(News::Down(why));
-                        return Err(error);
-                    }
-                }
+                let End::Lost(why) = end else { return Ok(()) };
+                past.is_up = false;
+                news(News::Down(why));
             }
             Err(error) if error.is(ErrorKind::Interrupted) => {
-                return stopped(supervised, was_online, worse(left, verdict_of(&error)));
+                past.leaves(verdict_of(&error));
+                return Ok(());
             }
             Err(error) => {
                 let remedy = Remedy::against(&error);
                 // Where it was online once, the owner may be away, and the network may change its mind.
-                if remedy == Remedy::Nothing || remedy == Remedy::Owner && !was_online {
-                    return Err(ended(supervised, error));
+                if remedy == Remedy::Nothing || remedy == Remedy::Owner && !past.was_online {
+                    return Err(error);
                 }
-                left = worse(left, verdict_of(&error));
+                past.leaves(verdict_of(&error));
                 failures += 1;
                 mendable += usize::from(remedy == Remedy::Means);
                 let recovery =
@@ -299,7 +323,7 @@ pub fn stay(
                 }
                 while supervised.now() < until && (was_there || !supervised.is_there()?) {
                     if supervised.wait(until)? == Woke::Stop {
-                        return stopped(supervised, was_online, left);
+                        return Ok(());
                     }
                 }
                 if recovery == Recovery::Redial || !supervised.is_there()? {
@@ -308,7 +332,7 @@ pub fn stay(
                 let escalation = supervised.escalate(recovery);
                 // Whatever was sent before it failed was sent.
                 let verdict = escalation.as_ref().err().and_then(Error::verdict);
-                left = worse(left, verdict.unwrap_or(Verdict::Recoverable));
+                past.leaves(verdict.unwrap_or(Verdict::Recoverable));
                 if escalation.is_ok() {
                     climbed += 1;
                     news(News::Escalated { recovery, count: climbed });
@@ -316,7 +340,7 @@ pub fn stay(
                     let end = supervised.now() + LEAVES;
                     while recovery >= Recovery::Reset && supervised.now() < end && supervised.is_there()? {
                         if supervised.wait(end)? == Woke::Stop {
-                            return stopped(supervised, was_online, left);
+                            return Ok(());
                         }
                     }
                 }
@@ -326,16 +350,20 @@ pub fn stay(
 }
 
 /// Goes offline where a stop was asked for.
-fn stopped(supervised: &mut dyn Supervised, was_online: bool, left: Verdict) -> Result<Taken> {
-    let taken = supervised.down()?;
-    if was_online {
+fn stopped(supervised: &mut dyn Supervised, past: &Past) -> Result<Taken> {
+    let taken = supervised.down().map_err(|e| {
+        let verdict = after(past.left, &e);
+        e.with_verdict(verdict)
+    })?;
+    // What an attempt has left is known where it was taken back.
+    if past.was_online && (taken.was_online || past.left != Verdict::Unknown) {
         return Ok(taken);
     }
-    let error = Error::new(ErrorKind::Interrupted, "stopped before it was online");
-    // What an attempt has left is known now.
+    let again = if past.was_online { " again" } else { "" };
+    let error = Error::new(ErrorKind::Interrupted, format!("stopped before it was online{again}"));
     Err(match taken.was_online {
         true => error.with("stick-now", taken.stick.join(", ")).with_verdict(Verdict::Recoverable),
-        false => error.with_verdict(left),
+        false => error.with_verdict(past.left),
     })
 }
 
@@ -344,27 +372,23 @@ fn verdict_of(error: &Error) -> Verdict {
     error.verdict().unwrap_or(Verdict::Untouched)
 }
 
-/// Of two attempts one after the other.
-fn worse(one: Verdict, other: Verdict) -> Verdict {
-    let rank = |verdict| match verdict {
-        Verdict::Untouched => 0,
-        Verdict::Done | Verdict::Recoverable => 1,
-        Verdict::Unknown => 2,
-    };
-    if rank(other) > rank(one) { other } else { one }
+/// What a hang-up that failed leaves of a stick that was left so.
+fn after(left: Verdict, hang_up: &Error) -> Verdict {
+    let unseen = if left == Verdict::Untouched { left } else { Verdict::Unknown };
+    left.worse(hang_up.verdict().unwrap_or(unseen))
 }
 
-/// Hangs up after an error; where that fails, the error says so.
-fn ended(supervised: &mut dyn Supervised, error: Error) -> Error {
+/// Hangs up after an error; where that fails, the error says so. `left` is what was before it.
+fn ended(supervised: &mut dyn Supervised, error: Error, left: Verdict) -> Error {
+    let left = left.worse(verdict_of(&error));
     match supervised.down() {
-        // Whoever failed while going up has stated the verdict.
-        Ok(_) if error.verdict().is_some() => error,
-        Ok(taken) if taken.stick.is_empty() => error.with_verdict(Verdict::Recoverable),
-        Ok(taken) => error.with("stick-now", taken.stick.join(", ")).with_verdict(Verdict::Recoverable),
-        Err(e) => {
-            let verdict = e.verdict().unwrap_or(Verdict::Unknown);
-            error.with("hang-up", format!("failed: {e}")).with_verdict(verdict)
+        Ok(taken) => {
+            // Whoever failed while going up has stated what the stick has.
+            let is_told = error.verdict().is_some() || taken.stick.is_empty();
+            let error = if is_told { error } else { error.with("stick-now", taken.stick.join(", ")) };
+            error.with_verdict(if taken.was_online { left.worse(Verdict::Recoverable) } else { left })
         }
+        Err(e) => error.with("hang-up", format!("failed: {e}")).with_verdict(after(left, &e)),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::modem::{Modem, identity};
 use crate::online::computer::{Card, Computer, DhcpLease};
 use crate::online::record::{Record, StickUndo, Usage};
 use crate::online::stay::reports::Listener;
-use crate::online::stay::{Health, Look, Per, Recovery, Report, Supervised, Woke};
+use crate::online::stay::{Health, Look, Per, Recovery, Report, Supervised, Woke, verdict_of};
 use crate::online::{Access, Connection, Taken, Wanted, Way, down, status, up, ways};
 use crate::stick::{Mode, Place, Stick};
 
@@ -284,13 +284,18 @@ impl Supervised for StickSupervisor<'_, '_> {
         // What an earlier attempt left is no proof that packets pass.
         let there = Some(stick.clone());
         let left = down::take_back(self.bus, &self.place, there, self.computer, &self.access, &mut session);
-        if let Err(error) = left {
-            // The record keeps what is to be put back; going up takes that over.
-            session.warn("down", format!("what an earlier attempt left is not all taken back: {error}"));
-        }
+        let before = match left {
+            Ok(taken) if taken.was_online => Verdict::Recoverable,
+            Ok(_) => Verdict::Untouched,
+            Err(error) => {
+                // The record keeps what is to be put back; going up takes that over.
+                session.warn("down", format!("what an earlier attempt left is not all taken back: {error}"));
+                verdict_of(&error)
+            }
+        };
         let up = up::up(self.bus, stick.clone(), self.computer, self.wanted, &mut self.access, &mut session);
         drop(session);
-        let connection = up?;
+        let connection = up.map_err(|error| error.after(before))?;
         let now = self.bus.now();
         self.lease = connection.lease.clone().map(|lease| {
             let when = now + lease.renew_after;

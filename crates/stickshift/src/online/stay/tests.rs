@@ -16,6 +16,9 @@ struct Played {
     hang_up: Option<Verdict>,
     /// How going up fails after the first time.
     fails: Vec<Error>,
+    /// The bus is not readable once the checks are over.
+    breaks: bool,
+    downs: u32,
 }
 
 impl Supervised for Played {
@@ -29,7 +32,10 @@ impl Supervised for Played {
     }
 
     fn is_there(&mut self) -> Result<bool> {
-        Ok(true)
+        match self.breaks && self.checks.is_empty() {
+            true => Err(Error::new(ErrorKind::Io, "the bus is not readable")),
+            false => Ok(true),
+        }
     }
 
     fn up(&mut self) -> Result<Connection> {
@@ -41,6 +47,7 @@ impl Supervised for Played {
     }
 
     fn down(&mut self) -> Result<Taken> {
+        self.downs += 1;
         let failed = |verdict| Error::new(ErrorKind::Timeout, "no answer").with_verdict(verdict);
         self.hang_up.map_or(Ok(Taken::default()), |verdict| Err(failed(verdict)))
     }
@@ -59,7 +66,7 @@ impl Supervised for Played {
 }
 
 fn played(checks: Vec<Result<Health>>, hang_up: Option<Verdict>) -> Played {
-    Played { now: Moment::ZERO, checks, ups: 0, hang_up, fails: Vec::new() }
+    Played { now: Moment::ZERO, checks, ups: 0, hang_up, fails: Vec::new(), breaks: false, downs: 0 }
 }
 
 #[test]
@@ -92,8 +99,8 @@ fn what_the_owner_alone_can_change_is_tried_again_after_it_was_online() {
     assert_eq!((recoveries, checks), (vec![(Recovery::Redial, Remedy::Owner); 8], 0));
 }
 
-/// One that is never online, and whose stronger means ends so.
-struct Never(Moment, Escalation);
+/// One that is never online, and whose stronger means ends so; after that it fails so, and before as nothing was sent.
+struct Never(Moment, Escalation, Option<ErrorKind>, ErrorKind);
 
 type Escalation = fn() -> Result<()>;
 
@@ -113,7 +120,7 @@ impl Supervised for Never {
     }
 
     fn up(&mut self) -> Result<Connection> {
-        Err(Error::new(ErrorKind::NoReach, "x").with_verdict(Verdict::Untouched))
+        Err(Error::new(self.3, "x").with_verdict(Verdict::Untouched))
     }
 
     fn down(&mut self) -> Result<Taken> {
@@ -125,6 +132,7 @@ impl Supervised for Never {
     }
 
     fn escalate(&mut self, _: Recovery) -> Result<()> {
+        self.3 = self.2.unwrap_or(self.3);
         (self.1)()
     }
 
@@ -145,9 +153,48 @@ fn what_a_means_that_failed_has_sent_is_not_forgotten() {
         (|| Err(error().with_verdict(Verdict::Untouched)), Verdict::Untouched),
     ];
     for (climb, verdict) in ends {
-        let mut supervised = Never(Moment::ZERO, climb);
-        let ended = stay(&mut supervised, EVERY, Limits::default(), &mut |_| {}).unwrap_err();
-        assert_eq!(ended.verdict(), Some(verdict));
+        // Also where the run ends by an error that has sent nothing itself.
+        for last in [None, Some(ErrorKind::SimPinNeeded)] {
+            let mut supervised = Never(Moment::ZERO, climb, last, ErrorKind::NoReach);
+            let ended = stay(&mut supervised, EVERY, Limits::default(), &mut |_| {}).unwrap_err();
+            assert_eq!(ended.kind(), last.unwrap_or(ErrorKind::Interrupted));
+            assert_eq!(ended.verdict(), Some(verdict), "{ended:?}");
+        }
+    }
+}
+
+/// It was dialled and hung up, whatever the last attempt did.
+#[test]
+fn who_was_online_does_not_end_untouched() {
+    let mut supervised = played(vec![Ok(Health::Well), Ok(Health::Lost("x".to_owned()))], None);
+    let wants_pin = Error::new(ErrorKind::SimPinNeeded, "x").with_verdict(Verdict::Untouched);
+    // The first is taken by the attempt that goes well.
+    supervised.fails = vec![wants_pin, Error::new(ErrorKind::NoReach, "x")];
+    let error = stay(&mut supervised, EVERY, Limits::default(), &mut |_| {}).unwrap_err();
+    assert!(error.is(ErrorKind::SimPinNeeded), "{error:?}");
+    assert_eq!((error.verdict(), supervised.downs), (Some(Verdict::Recoverable), 1));
+}
+
+/// A reset that was not answered, and nothing that is taken back: no good end hides that.
+#[test]
+fn a_stop_does_not_hide_what_nobody_saw() {
+    for (left, verdict) in [(Verdict::Unknown, Some(Verdict::Unknown)), (Verdict::Recoverable, None)] {
+        let mut supervised = played(vec![Ok(Health::Lost("x".to_owned()))], None);
+        supervised.fails =
+            vec![Error::new(ErrorKind::Timeout, "x").with_verdict(left), Error::new(ErrorKind::NoReach, "x")];
+        let ended = stay(&mut supervised, EVERY, Limits::default(), &mut |_| {});
+        assert_eq!(ended.err().and_then(|e| e.verdict()), verdict);
+    }
+}
+
+#[test]
+fn a_bus_that_fails_does_not_leave_the_connection_behind() {
+    for (hang_up, verdict) in [(None, Verdict::Recoverable), (Some(Verdict::Unknown), Verdict::Unknown)] {
+        let mut supervised = played(vec![Ok(Health::Lost("x".to_owned()))], hang_up);
+        supervised.breaks = true;
+        let error = stay(&mut supervised, EVERY, Limits::default(), &mut |_| {}).unwrap_err();
+        assert!(error.is(ErrorKind::Io), "{error:?}");
+        assert_eq!((error.verdict(), supervised.downs), (Some(verdict), 1), "{error:?}");
     }
 }
 
