@@ -498,10 +498,16 @@ fn use_code_over_web(web: &mut Hilink<'_>, code: PinUse<'_>, before: &SimStatus)
         PinUse::Unblock(puk, new) => web_pin::Operation::Unblock(puk, new),
     });
     let Err(error) = web.call(&call) else { return Ok(()) };
-    if !web.renew_after(&error)? {
-        return Err(error);
-    }
-    let now = web.call(&web_pin::status())?;
+    let looked = web.renew_after(&error).and_then(|is_over| match is_over {
+        true => web.call(&web_pin::status()).map(Some),
+        false => Ok(None),
+    });
+    let now = match looked {
+        Ok(Some(now)) => now,
+        Ok(None) => return Err(error),
+        // The code went out all the same.
+        Err(why) => return Err(error.with("look", format!("failed: {why}"))),
+    };
     let tries = if code.unblocks() { now.puk_tries } else { now.pin_tries };
     let same = tries.is_some() && tries == code.tries(before) && of_web(now.state) == before.state;
     let asked_for = now.pin_enabled == before.asked_for;
