@@ -292,11 +292,12 @@ pub fn send_status() -> Call<SendStatus> {
 }
 
 /// Waits until a message to `phone` that was handed over by [`submit`] went; `false` where the stick does not tell. `before` is what it told
-/// before: of an earlier message to the same number, it may go on telling that.
+/// before: of an earlier message to the same number, it may go on telling that. Where it did not tell, it is waited until all is over, and
+/// which message that was is not known.
 ///
 /// # Errors
 /// `HilinkRefused` when the network did not take it, `Timeout` when it is still not clear after three minutes; as [`Hilink::call`].
-pub fn wait_until_sent(hilink: &mut Hilink<'_>, phone: &str, before: &SendStatus) -> Result<bool> {
+pub fn wait_until_sent(hilink: &mut Hilink<'_>, phone: &str, before: Option<&SendStatus>) -> Result<bool> {
     // Numbers are told with or without their country.
     let tail = |number: &str| {
         let digits: Vec<u8> = number.bytes().filter(u8::is_ascii_digit).collect();
@@ -306,7 +307,7 @@ pub fn wait_until_sent(hilink: &mut Hilink<'_>, phone: &str, before: &SendStatus
         told.as_ref().is_some_and(|told| told.split([',', ';']).any(|one| tail(one) == tail(phone)))
     };
     // Where an earlier one is still on its way, the two cannot be told apart.
-    if is_it(&before.sending) {
+    if before.is_some_and(|before| is_it(&before.sending)) {
         return Ok(false);
     }
     let end = hilink.now() + Duration::from_secs(180);
@@ -321,11 +322,13 @@ pub fn wait_until_sent(hilink: &mut Hilink<'_>, phone: &str, before: &SendStatus
         }
         let (sent, failed) = (is_it(&status.sent), is_it(&status.failed));
         let sure = begun && sent != failed;
-        if failed && (sure || status.failed != before.failed) {
-            return Err(Error::new(ErrorKind::HilinkRefused, "the network did not take the message"));
-        }
-        if sent && (sure || status.sent != before.sent) {
-            return Ok(true);
+        match before {
+            Some(before) if failed && (sure || status.failed != before.failed) => {
+                return Err(Error::new(ErrorKind::HilinkRefused, "the network did not take the message"));
+            }
+            Some(before) if sent && (sure || status.sent != before.sent) => return Ok(true),
+            None if sure => return Ok(false),
+            _ => {}
         }
         // It is over for somebody else, and this one does not begin.
         others += u8::from(status.sending.is_none() && (status.sent.is_some() || status.failed.is_some()));

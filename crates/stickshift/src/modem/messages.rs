@@ -259,7 +259,7 @@ impl Modem<'_> {
         let web = self.only_web("messages")?;
         let before = match web.call(&web_sms::send_status()) {
             Err(error) if error.refusal().is_none() => return Err(self.assess(error)),
-            told => told.unwrap_or_default(),
+            told => told.ok(),
         };
         if let Err(error) = web.call(&call) {
             let waits = code_of(&error) == Some(BUSY);
@@ -269,7 +269,7 @@ impl Modem<'_> {
                 if waits { e.detail(Detail::NextStep(next)).with_verdict(Verdict::Unknown) } else { e }
             });
         }
-        match web_sms::wait_until_sent(self.only_web("messages")?, draft.to, &before) {
+        match web_sms::wait_until_sent(self.only_web("messages")?, draft.to, before.as_ref()) {
             Ok(true) => Ok(true),
             Ok(false) => Ok(self.find_sent(draft).is_ok_and(|seen| seen == Seen::Done)),
             // The network's no, and not the page's. Of several parts some may have gone.

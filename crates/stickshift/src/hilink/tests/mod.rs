@@ -457,7 +457,7 @@ fn messages_as_they_come() {
 fn send(web: &mut Web, phone: &str, text: &str, date: &str) -> Result<bool> {
     let mut hilink = open(web);
     hilink.call(&sms::submit(phone, text, date)?)?;
-    sms::wait_until_sent(&mut hilink, phone, &sms::SendStatus::default())
+    sms::wait_until_sent(&mut hilink, phone, Some(&sms::SendStatus::default()))
 }
 
 #[test]

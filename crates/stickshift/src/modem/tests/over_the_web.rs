@@ -93,11 +93,18 @@ fn a_message_is_not_sent_again_while_the_stick_is_busy() {
         (vec![failed.to_owned()], Ok(false)),
         (vec![sending(""), went.to_owned()], Ok(false)),
         (vec![failed.to_owned(), went.to_owned()], Ok(true)),
+        // What was before was not told: any of it may be of the earlier one.
+        (vec!["!100006".to_owned(), went.to_owned()], Ok(false)),
+        (vec!["!100006".to_owned(), failed.to_owned()], Ok(false)),
+        (vec!["!100006".to_owned(), sending(""), went.to_owned()], Ok(false)),
+        (vec!["!100006".to_owned(), sending(""), failed.to_owned()], Ok(false)),
     ] {
         let told: Vec<&str> = pages.iter().map(String::as_str).collect();
         let pages = [(sms, &[OK][..]), (status, &told), (list, &[empty])];
         assert_eq!(change(&pages, status, send).0, expected, "{told:?}");
     }
+    let pages = [(sms, &[OK][..]), (status, &["!100006", &sending(""), went]), (list, &[in_the_box])];
+    assert_eq!(change(&pages, status, send).0, Ok(true));
 }
 
 /// Refused before it went out: untouched. After it was taken, or where the refusal does not say which: unknown.
