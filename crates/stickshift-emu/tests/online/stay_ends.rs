@@ -5,8 +5,8 @@ use std::time::Duration;
 use stickshift::error::{ErrorKind, Result, Verdict};
 use stickshift::event::{Cancel, Event};
 use stickshift::link::Bus;
-use stickshift::online::record::{Record, StickUndo};
-use stickshift::online::stay::{EVERY, Limits, News, Recovery, stay};
+use stickshift::online::record::{Record, StickUndo, Usage};
+use stickshift::online::stay::{EVERY, Limits, News, Per, Recovery, stay};
 use stickshift::online::{Computer, WantedWay};
 use stickshift_emu::computer::{Action, ModemManager};
 
@@ -84,6 +84,29 @@ fn a_first_attempt_that_hangs_up_what_was_left_does_not_end_untouched() {
         let error = stay(&mut supervisor, EVERY, Limits::default(), &mut |_| {}).unwrap_err();
         assert!(error.is(ErrorKind::SimPinNeeded), "{error:?}");
         assert_eq!(error.verdict(), Some(verdict), "{error:?}");
+    }
+}
+
+/// A router without a battery counts from 1970 until the network tells it the time, over this very connection.
+#[test]
+fn a_clock_that_was_set_back_gives_no_traffic_again() {
+    // The simulated computer is in the month 1.
+    for (period, counts) in [("Month 1", true), ("Month 2", true), ("Month 0", false), ("Day 9", false)] {
+        let (mut bus, mut computer) = rig_of("e3372h-stick", None);
+        let kept = Usage { period: period.to_owned(), bytes: 5_000_000_000 };
+        computer.keep_usage(&place(), &kept).unwrap();
+        let (wanted, mut told, cancel) = (crate::wanted(), |_| {}, Cancel::new());
+        let mut supervisor = crate::supervisor(&mut bus, &mut computer, &wanted, &mut told, &cancel);
+        supervisor.per = Per::Month;
+        let limits = Limits { bytes: Some(kept.bytes), time: None };
+        let ended = stay(&mut supervisor, EVERY, limits, &mut |news| {
+            if let News::Well(_) = news {
+                cancel.cancel();
+            }
+        });
+        assert_eq!(ended.is_err_and(|e| e.is(ErrorKind::LimitReached)), counts, "{period}");
+        let now = computer.usage(&place()).unwrap();
+        assert_eq!(now.period, if counts { period } else { "Month 1" });
     }
 }
 

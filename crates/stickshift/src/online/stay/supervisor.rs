@@ -432,9 +432,12 @@ impl Supervised for StickSupervisor<'_, '_> {
             return self.in_run;
         }
         let period = self.computer.period(self.per);
-        let kept = self.computer.usage(&self.place).filter(|usage| usage.period == period);
-        let bytes = kept.map_or(0, |usage| usage.bytes) + new;
-        let _ = self.computer.keep_usage(&self.place, &Usage { period, bytes });
-        bytes
+        let kept = self.computer.usage(&self.place);
+        // A clock that was set back, as without a battery until the network tells the time, begins no period anew.
+        let is_of = |kept: &Usage| kept.period.len() == period.len() && kept.period >= period;
+        let mut usage = kept.filter(is_of).unwrap_or(Usage { period, bytes: 0 });
+        usage.bytes += new;
+        let _ = self.computer.keep_usage(&self.place, &usage);
+        usage.bytes
     }
 }
