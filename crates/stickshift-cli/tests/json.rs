@@ -246,6 +246,16 @@ fn verbs_that_run_until_they_are_stopped_end_with_a_result() {
     }
 }
 
+/// What a server took back just before is part of the hang-up, also of one that fails.
+#[test]
+fn a_hang_up_that_fails_after_another_is_not_untouched() {
+    let folder = tempfile::tempdir().unwrap();
+    for (before, verdict) in [("", "untouched"), (r#" --taken-back={"stick":["off"]}"#, "recoverable")] {
+        let last = run(folder.path(), &format!("online down{before} --virtual e3372h-stick -- nowhere"));
+        assert_eq!((&last["kind"], &last["verdict"]), (&"no-stick".into(), &verdict.into()), "{last}");
+    }
+}
+
 #[test]
 fn what_was_found_comes_with_the_failure() {
     let folder = files();

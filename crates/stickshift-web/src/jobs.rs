@@ -27,7 +27,6 @@ use crate::hub::Hub;
 use crate::operations::{Operation, Way, place};
 use crate::uploads::{Upload, Uploads};
 pub(crate) use refusal::{refusal, without_end};
-use staying::taken_back;
 pub use stop::Stopped;
 
 /// Jobs that are remembered; and command lines that only read, which anybody may send.
@@ -393,8 +392,10 @@ impl Jobs {
             let (jobs, words) = (Arc::clone(self), operation.line(&fields, &self.uploads));
             let mut words = words.map_err(|what| refusal("usage", &what, "", 2))?;
             let hangs_up = tokio::spawn(async move {
-                words.splice(2..2, jobs.end_staying(&at).await?.iter().map(taken_back));
-                jobs.start(operation, fields, words, secrets, None, None).await
+                let ended = jobs.end_staying(&at).await?;
+                words.splice(2..2, ended.taken_back());
+                let begun = jobs.start(operation, fields, words, secrets, None, None).await;
+                begun.map_err(|refused| ended.before(refused))
             });
             return hangs_up.await.unwrap_or_else(|_| Err(without_end("hanging up came to no end")));
         }

@@ -98,6 +98,33 @@ fn hanging_up_ends_what_stays_online_however_the_stick_is_named() {
     assert!(stay.contains("\"state\":\"ended\""), "{stay}");
 }
 
+/// A code that is asked of the network holds the stick longer than a hang-up waits for it.
+#[test]
+fn a_hang_up_that_is_refused_says_what_it_has_ended() {
+    let (owner, engine) = with(&["1-1", "1-2.2"]);
+    let refused = |answer: &String| {
+        assert!(answer.contains("port-busy") && answer.contains("\"verdict\":\"recoverable\""), "{answer}");
+        assert!(!answer.contains("nothing was sent"), "{answer}");
+    };
+    std::thread::scope(|scope| {
+        for place in ["1-1", "1-2.2"] {
+            let stay = owner.send(&format!("POST /api/sticks/{place}/online"), b"{\"stay\":true}");
+            assert_eq!(stay.status, 202, "{}", stay.text);
+            let (owner, ask) = (&owner, format!("ussd --stick={place} -- *100#"));
+            scope.spawn(move || command(owner, &ask));
+        }
+        let asked = || engine.asked().iter().filter(|line| line.contains("ussd")).count();
+        while asked() < 2 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let by_api = scope.spawn(|| owner.send("DELETE /api/sticks/1-1/online", b"").text);
+        let by_line = scope.spawn(|| command(&owner, "online down -- 1-2.2"));
+        let answers = [by_api.join().unwrap(), by_line.join().unwrap()];
+        engine.2.cancel();
+        answers.iter().for_each(refused);
+    });
+}
+
 #[test]
 fn a_change_of_a_stick_that_is_not_found_is_refused() {
     let (owner, engine) = with(&["1-1", "1-2.2"]);

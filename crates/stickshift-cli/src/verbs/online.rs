@@ -275,7 +275,11 @@ fn apn_password() -> Result<String> {
 pub(crate) fn run(context: &mut Context, args: OnlineArgs) -> Result<()> {
     match args.verb {
         OnlineVerb::Up(args) => up(context, &args),
-        OnlineVerb::Down(args) => down(context, &args),
+        OnlineVerb::Down(args) => {
+            // What was taken back just before is part of it.
+            let before = if args.taken_back.is_empty() { Verdict::Untouched } else { Verdict::Recoverable };
+            down(context, &args).map_err(|error| error.after(before))
+        }
         OnlineVerb::Status(args) => status(context, &args),
         OnlineVerb::Apn(args) => apn::run(context, args),
     }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::sync::OwnedMutexGuard;
 
-use super::{Followed, Job, Jobs, PATIENCE, refusal, taken_back};
+use super::staying::Ended;
+use super::{Followed, Job, Jobs, PATIENCE, refusal};
 use crate::commands::{COMMAND, Follower, Line};
 use crate::engine::Secrets;
 use crate::fields::Fields;
@@ -27,9 +28,10 @@ impl Jobs {
         // Its files stay while its stick is looked for.
         let _files = self.uploads.named(&line.words);
         let place = self.place_of(&mut line).await?;
+        let mut ended = Ended::default();
         if let (true, Some(at)) = (line.is_down(), &place) {
-            let ended = self.end_staying(at).await?;
-            line.words.splice(2..2, ended.iter().map(taken_back));
+            ended = self.end_staying(at).await?;
+            line.words.splice(2..2, ended.taken_back());
         }
         let mut fields = Fields::default();
         if let Some(place) = place {
@@ -39,7 +41,8 @@ impl Jobs {
         line.words.splice(1..1, in_use.into_iter().map(|place| format!("--in-use={place}")));
         line.words.insert(0, "--texts".into());
         let followed = Followed { looks: line.reads, by: follower, answer, held };
-        self.start(&COMMAND, fields, line.words, secrets, None, Some(followed)).await
+        let begun = self.start(&COMMAND, fields, line.words, secrets, None, Some(followed)).await;
+        begun.map_err(|refused| ended.before(refused))
     }
 
     /// Where the stick of a command line stands, however it is named. None where there is no stick, or where a command that only reads

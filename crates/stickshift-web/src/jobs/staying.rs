@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use stickshift::event::Cancel;
 
 use super::{Job, Jobs, refusal};
@@ -12,9 +12,32 @@ use crate::operations::place;
 /// How long a hang-up waits until nobody stays online any more.
 const STOP_TIME: Duration = Duration::from_secs(60);
 
-/// Tells `online down` what was taken back just before.
-pub(super) fn taken_back(result: &Value) -> String {
-    format!("--taken-back={result}")
+/// What stayed online through a stick and was ended.
+#[derive(Default)]
+pub(super) struct Ended(Vec<Value>);
+
+impl Ended {
+    /// Tells `online down` what was taken back just before.
+    pub(super) fn taken_back(&self) -> Vec<String> {
+        let done = self.0.iter().filter(|last| last["result"]["was_online"] == true);
+        done.map(|last| format!("--taken-back={}", last["result"])).collect()
+    }
+
+    /// A refusal that came after it: nothing was sent by what was refused, and something was before.
+    pub(super) fn before(&self, mut refused: Value) -> Value {
+        if self.0.is_empty() {
+            return refused;
+        }
+        let is_seen =
+            |last: &Value| matches!(last["verdict"].as_str(), Some("untouched" | "done" | "recoverable"));
+        let (verdict, recover, exit) = match self.0.iter().all(is_seen) {
+            true => ("recoverable", "what stayed online was ended; disconnect again for the rest", 6),
+            false => ("unknown", "what stayed online was ended, and how it left the stick was not seen", 7),
+        };
+        (refused["verdict"], refused["recover"], refused["exit"]) =
+            (verdict.into(), recover.into(), exit.into());
+        refused
+    }
 }
 
 impl Jobs {
@@ -33,8 +56,8 @@ impl Jobs {
     }
 
     /// Whoever stays online would dial again after a hang-up, and whoever waits to do so would dial then.
-    /// Gives the results of those that ended: what they took back is part of the hang-up.
-    pub(super) async fn end_staying(&self, at: &str) -> Result<Vec<Value>, Value> {
+    /// Gives the last lines of those that ended: what they took back is part of the hang-up.
+    pub(super) async fn end_staying(&self, at: &str) -> Result<Ended, Value> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).retain(|(place, cancel)| {
             let stays = place.as_deref().is_some_and(|place| place != at);
             if !stays {
@@ -42,16 +65,41 @@ impl Jobs {
             }
             stays
         });
-        let mut taken_back = Vec::new();
+        let mut ended = Ended::default();
         for job in self.staying(at) {
             job.cancel();
             job.wait(STOP_TIME).await;
             if !job.has_ended() {
                 let what = format!("the job that stays online through the stick at {at} has not stopped yet");
-                return Err(refusal("busy", &what, "disconnect again in a minute", 4));
+                // It hangs up at any moment.
+                ended.0.push(json!({ "verdict": "recoverable" }));
+                return Err(ended.before(refusal("busy", &what, "disconnect again in a minute", 4)));
             }
-            taken_back.extend(job.told().last.filter(|last| last["result"]["was_online"] == true));
+            ended.0.push(job.told().last.unwrap_or_default());
         }
-        Ok(taken_back.into_iter().map(|mut last| last["result"].take()).collect())
+        Ok(ended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_after_somebody_was_ended_says_what_that_left() {
+        let refused = || refusal("port-busy", "held", "", 4);
+        assert_eq!(Ended::default().before(refused())["verdict"], "untouched");
+        for (verdicts, expected) in [
+            (&["done"][..], "recoverable"),
+            (&["recoverable", "untouched"], "recoverable"),
+            (&["done", "unknown"], "unknown"),
+            (&["sent"], "unknown"),
+            (&[""], "unknown"),
+        ] {
+            let ended = Ended(verdicts.iter().map(|verdict| json!({ "verdict": verdict })).collect());
+            let told = ended.before(refused());
+            assert_eq!((&told["verdict"], &told["kind"]), (&expected.into(), &"port-busy".into()));
+            assert_ne!(told["recover"], refused()["recover"]);
+        }
     }
 }
