@@ -246,6 +246,40 @@ fn verbs_that_run_until_they_are_stopped_end_with_a_result() {
     }
 }
 
+/// The last line of `at --terminal` that is given these lines.
+fn typed(folder: &Path, lines: &[&str]) -> Value {
+    let mut terminal = command(folder, "at --terminal --virtual e3372h-stick-pin");
+    let mut terminal = terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    writeln!(terminal.stdin.take().unwrap(), "{}", lines.join("\n")).unwrap();
+    let ended = terminal.wait_with_output().unwrap();
+    let printed = String::from_utf8(ended.stdout).unwrap();
+    contract::last_line(&printed, ended.status.code()).unwrap_or_else(|why| panic!("{lines:?}: {why}"))
+}
+
+#[test]
+fn lines_that_are_piped_to_a_terminal_end_as_the_worst_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let judged =
+        |last: &Value| (last["verdict"].as_str().unwrap().to_owned(), last["exit"].as_u64().unwrap());
+    for (line, verdict) in [
+        ("ATI", "untouched"),
+        ("AT+CFUN=1", "done"),
+        ("AT^NOPE", "untouched"),
+        ("AT+CPIN=\"9999\"", "unknown"),
+    ] {
+        let alone = run(folder.path(), &format!("at {line} --virtual e3372h-stick-pin"));
+        assert_eq!(judged(&typed(folder.path(), &[line])), judged(&alone), "{line}");
+        assert_eq!(alone["verdict"], verdict, "{line}");
+    }
+    let [refused, wrong] = ["AT^NOPE", "AT+CPIN=\"9999\""].map(|line| judged(&typed(folder.path(), &[line])));
+    // A good end does not hide what was before it, nor a mere refusal what is worse.
+    let ended = judged(&typed(folder.path(), &["AT^NOPE", "AT+CFUN=1", "ATI"]));
+    assert_eq!(ended, ("done".to_owned(), refused.1));
+    let ended =
+        judged(&typed(folder.path(), &["AT^NOPE", "AT+CPIN=\"9999\"", "AT+CFUN=1", "AT^NOPE", "ATI"]));
+    assert_eq!(ended, wrong);
+}
+
 /// What a server took back just before is part of the hang-up, also of one that fails.
 #[test]
 fn a_hang_up_that_fails_after_another_is_not_untouched() {

@@ -24,11 +24,20 @@ pub(crate) enum Outcome {
     /// Everything was sent; what became of it was not seen.
     Sent,
     /// A stick was changed and the work can be taken up again.
-    #[cfg(any(feature = "rack", feature = "online", feature = "web", feature = "mqtt"))]
     Recoverable,
     /// A stick was changed and nobody saw what it is in now.
-    #[cfg(any(feature = "rack", feature = "web", feature = "mqtt"))]
     Unknown,
+}
+
+impl From<Verdict> for Outcome {
+    fn from(verdict: Verdict) -> Outcome {
+        match verdict {
+            Verdict::Untouched => Outcome::Untouched,
+            Verdict::Done => Outcome::Done,
+            Verdict::Recoverable => Outcome::Recoverable,
+            Verdict::Unknown => Outcome::Unknown,
+        }
+    }
 }
 
 impl Outcome {
@@ -49,7 +58,6 @@ impl Outcome {
     pub(crate) fn exit(self) -> u8 {
         match self {
             Outcome::Recoverable => advice::RECOVERABLE,
-            #[cfg(any(feature = "rack", feature = "web", feature = "mqtt"))]
             Outcome::Unknown => advice::UNKNOWN,
             Outcome::Untouched | Outcome::Done | Outcome::Sent => 0,
         }
@@ -61,9 +69,7 @@ impl Outcome {
             Outcome::Untouched => Verdict::Untouched,
             Outcome::Done => Verdict::Done,
             Outcome::Sent => Verdict::Unknown,
-            #[cfg(any(feature = "rack", feature = "online", feature = "web", feature = "mqtt"))]
             Outcome::Recoverable => Verdict::Recoverable,
-            #[cfg(any(feature = "rack", feature = "web", feature = "mqtt"))]
             Outcome::Unknown => Verdict::Unknown,
         }
     }

@@ -366,15 +366,15 @@ impl Output {
         line
     }
 
-    /// Prints a failure that does not end the verb.
-    pub(crate) fn setback(&self, error: &Error) {
+    /// Prints a failure that does not end the verb. Gives the exit code that it has as an end.
+    pub(crate) fn setback(&self, error: &Error) -> u8 {
         if !self.json {
-            self.error(error);
-            return;
+            return self.error(error);
         }
         let failure = self.failure(error, self.tried.get().work);
         self.in_words("err", &failure);
         self.print_line(&json::line("failed", json!({ "failed": failure.value() })));
+        failure.exit
     }
 
     /// What to do about a failure.

@@ -1,6 +1,6 @@
 //! `stickshift at COMMAND..`: AT commands as they are typed.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use clap::Args;
@@ -61,7 +61,7 @@ pub(crate) fn run(context: &mut Context, mut args: AtArgs) -> Result<()> {
     let mut told = Exchanges::default();
     for command in &args.commands {
         let result = ask(context, &mut modem, command, timeout, &mut told)?;
-        if !matches!(result, Final::Ok | Final::Connect(_)) {
+        if !is_taken(&result) {
             let error = refused(&mut modem, command, &result);
             let done = told.answers.iter().filter(|e| e.is_done);
             let error = done.fold(error, |error, e| error.with("done", &e.command));
@@ -120,10 +120,11 @@ fn ask(
     timeout: Option<Duration>,
     told: &mut Exchanges,
 ) -> Result<Final> {
-    if effect_of(command) == Effect::Changes {
+    let answer = modem.typed(command, timeout.unwrap_or_else(|| usual_time(command)))?;
+    let is_change = effect_of(command) == Effect::Changes;
+    if is_change && is_taken(&answer.result) {
         context.output.outcome_is(Outcome::Done);
     }
-    let answer = modem.typed(command, timeout.unwrap_or_else(|| usual_time(command)))?;
     tell_second_look(context, modem);
     let unsolicited = modem.at().map(At::take_urcs).unwrap_or_default();
     let exchange = Exchange {
@@ -132,7 +133,7 @@ fn ask(
         result: answer.result.to_string(),
         unsolicited,
         verbose: context.global.verbose > 0,
-        is_done: effect_of(command) == Effect::Changes && answer.result == Final::Ok,
+        is_done: is_change && answer.result == Final::Ok,
     };
     context.output.stream("answer", &exchange);
     told.answers.push(exchange);
@@ -143,6 +144,10 @@ fn ask(
         context.output.warn("what-follows", what.to_owned());
     }
     Ok(answer.result)
+}
+
+fn is_taken(result: &Final) -> bool {
+    matches!(result, Final::Ok | Final::Connect(_))
 }
 
 fn refused(modem: &mut Modem<'_>, command: &str, result: &Final) -> Error {
@@ -166,7 +171,10 @@ fn refused(modem: &mut Modem<'_>, command: &str, result: &Final) -> Error {
     if is_emergency_call(command) { error.detail(Detail::Tried(Tried::EmergencyCall)) } else { error }
 }
 
-fn terminal(context: &Context, modem: &mut Modem<'_>, timeout: Option<Duration>) -> Result<()> {
+fn terminal(context: &mut Context, modem: &mut Modem<'_>, timeout: Option<Duration>) -> Result<()> {
+    // Whoever types sees each answer; a script has the end alone.
+    let is_script = context.global.json || !io::stdin().is_terminal();
+    let (mut outcome, mut exit) = (Outcome::Untouched, 0);
     let mut editor = LineEditor::new()?;
     while let Some(line) = editor.line("at> ")? {
         if line.trim().is_empty() {
@@ -177,11 +185,28 @@ fn terminal(context: &Context, modem: &mut Modem<'_>, timeout: Option<Duration>)
         if mask::text(command) == *command {
             editor.remember(command);
         }
-        match ask(context, modem, command, timeout, &mut Exchanges::default()) {
+        let error = match ask(context, modem, command, timeout, &mut Exchanges::default()) {
             Err(e) if e.is(ErrorKind::Disconnected) || e.is(ErrorKind::Interrupted) => return Err(e),
-            Err(e) => context.output.setback(&e),
-            Ok(_) => {}
+            Err(e) => e,
+            Ok(result) if is_script && !is_taken(&result) => {
+                refused(modem, command, &result).verdict_if_unset(Verdict::Recoverable)
+            }
+            Ok(_) if effect_of(command) == Effect::Changes => {
+                outcome = outcome.max(Outcome::Done);
+                continue;
+            }
+            Ok(_) => continue,
+        };
+        let code = context.output.setback(&error);
+        let left = context.output.verdict(&error).into();
+        if exit == 0 || left > outcome {
+            exit = code;
         }
+        outcome = outcome.max(left);
+    }
+    if is_script {
+        context.output.outcome_is(outcome);
+        context.exit = exit;
     }
     Ok(())
 }
