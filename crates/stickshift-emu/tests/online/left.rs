@@ -118,11 +118,34 @@ fn a_change_that_cannot_be_taken_back_keeps_no_other_one_in_place() {
         let Err(error) = down(&mut bus, Some(stick.clone()), &mut computer) else { continue };
         seen += 1;
         assert!(error.is(ErrorKind::Io), "{error:?}");
-        assert_eq!(computer.recall(&place()).unwrap().unwrap().on_computer.len(), 1, "{fails_at}");
+        let left = computer.recall(&place()).unwrap().unwrap();
+        assert_eq!(left.on_computer.len(), 1, "{fails_at}");
+        // The stick is hung up all the same.
+        assert!(left.on_stick.is_empty(), "{left:?}");
+        assert!(error.fact("stick-now").is_some_and(|now| now.contains("hung up")), "{error:?}");
+        assert_eq!(error.verdict(), Some(Verdict::Recoverable), "{error:?}");
         down(&mut bus, Some(stick), &mut computer).unwrap();
         assert_eq!(computer.everything(), clean, "{fails_at}");
     }
     assert!(seen > 3, "{seen}");
+}
+
+/// The computer is put back; the stick is still dialled, and it is said so.
+#[test]
+fn a_stick_that_cannot_be_hung_up_is_not_called_untouched() {
+    let (mut bus, stick) = plugged("e3372h-stick");
+    let mut computer = Simulated::new(Weather::default());
+    up_with(&mut bus, &stick, &mut computer, &wanted(), None).0.unwrap();
+    let ports: Vec<u8> = stick.ports().map(|port| port.number).collect();
+    let held: Vec<_> = ports.iter().filter_map(|port| bus.open_port(&place(), *port).ok()).collect();
+    assert!(!held.is_empty());
+    let error = down(&mut bus, Some(stick.clone()), &mut computer).unwrap_err();
+    assert_eq!(error.verdict(), Some(Verdict::Recoverable), "{error:?}");
+    let left = computer.recall(&place()).unwrap().unwrap();
+    assert!(left.on_computer.is_empty() && !left.on_stick.is_empty(), "{left:?}");
+    drop(held);
+    assert!(down(&mut bus, Some(stick), &mut computer).unwrap().stick[0].contains("hung up"));
+    assert!(!computer.remembers(&place()));
 }
 
 #[test]

@@ -66,7 +66,7 @@ pub fn down(
     let is_gone = stick.is_none();
     let stick = stick.filter(|stick| stick.id.to_string() == record.stick);
     let wanted = Wanted { no_default: true, ..Wanted::default() };
-    let mut by_web = None;
+    let (mut by_web, mut was_changed) = (None, false);
     if let Some(stick) = stick.clone().filter(|_| over_web(&record)) {
         // Its web server is behind the interface that the computer's changes keep up.
         session.step("stick", "the stick is put back");
@@ -74,37 +74,48 @@ pub fn down(
         record.boot = computer.boot();
         let mut run = Run::new(bus, computer, session, &wanted, stick, record);
         by_web = Some(of_stick(&mut run, login.as_ref()));
+        was_changed = true;
         record = run.record;
     }
     session.step("computer", "the computer is put back");
-    let (mut record, computers) = of_computer(computer, &record, session)?;
+    let (mut record, computers, back) = of_computer(computer, &record, session);
     taken.computer = computers;
-    if let Some(now) = by_web {
-        let (now, is_all) = now?;
-        taken.stick.push(now);
-        taken.left_changed = !is_all;
-        computer.forget(place)?;
-        return Ok(taken);
-    }
-    let Some(stick) = stick else {
-        taken.stick = without_stick(&record, is_gone);
-        taken.left_changed = record.on_stick.iter().any(is_kept_without_power);
-        record.on_stick.retain(|undo| is_gone && is_kept_without_power(undo));
-        match record.is_clean() {
-            true => computer.forget(place)?,
-            false => computer.keep(&record)?,
+    let now = match (by_web, stick) {
+        (Some(now), _) => now,
+        (None, Some(stick)) => {
+            was_changed = !record.on_stick.is_empty();
+            if was_changed {
+                session.step("stick", "the stick is put back");
+            }
+            of_stick(&mut Run::new(bus, computer, session, &wanted, stick, record), login.as_ref())
         }
-        return Ok(taken);
+        (None, None) => {
+            taken.stick = without_stick(&record, is_gone);
+            taken.left_changed = record.on_stick.iter().any(is_kept_without_power);
+            record.on_stick.retain(|undo| is_gone && is_kept_without_power(undo));
+            match record.is_clean() {
+                true => computer.forget(place)?,
+                false => computer.keep(&record)?,
+            }
+            let left = if taken.left_changed { Verdict::Recoverable } else { Verdict::Untouched };
+            return back.map(|()| taken).map_err(|e| e.after(left));
+        }
     };
-    if !record.on_stick.is_empty() {
-        session.step("stick", "the stick is put back");
+    // What stays on the computer keeps nothing on the stick, and the other way round.
+    let verdict = if was_changed { Verdict::Recoverable } else { Verdict::Untouched };
+    match (back, now) {
+        (Ok(()), now) => {
+            let (now, is_all) = now?;
+            taken.stick.push(now);
+            taken.left_changed = !is_all;
+            computer.forget(place).map_err(|e| e.after(verdict))?;
+            Ok(taken)
+        }
+        (Err(error), Ok((now, _))) => Err(error.with("stick-now", now).after(verdict)),
+        (Err(error), Err(e)) => Err(error
+            .with("stick-now", format!("not seen: {e}"))
+            .after(e.verdict().unwrap_or(Verdict::Unknown))),
     }
-    let mut run = Run::new(bus, computer, session, &wanted, stick, record);
-    let (now, is_all) = of_stick(&mut run, login.as_ref())?;
-    taken.stick.push(now);
-    taken.left_changed = !is_all;
-    run.computer.forget(place)?;
-    Ok(taken)
 }
 
 /// A connection ends with the stick's power.
@@ -148,18 +159,18 @@ pub(super) fn take_back(
     Ok(taken)
 }
 
-/// Takes the changes of the computer back, newest first; gives the record of what is left, and what was done. An error is that of the first
-/// change that stays.
+/// Takes the changes of the computer back, newest first; gives the record of what is left, what was done, and why the first change that
+/// stays does.
 pub(super) fn of_computer(
     computer: &mut dyn Computer,
     record: &Record,
     session: &mut Session<'_>,
-) -> Result<(Record, Vec<String>)> {
+) -> (Record, Vec<String>, Result<()>) {
     let mut record = record.clone();
     record.on_computer = still_there(&record, &computer.boot());
     record.boot = computer.boot();
     // What one change meets, a message bus that is down, keeps no other one in place.
-    let (mut done, mut failed) = (Vec::new(), None);
+    let (mut done, mut failed) = (Vec::new(), Ok(()));
     for at in (0..record.on_computer.len()).rev() {
         match undo(computer, &record.on_computer[at].clone()) {
             Ok(is_done) => {
@@ -171,10 +182,10 @@ pub(super) fn of_computer(
                 // Where it cannot be kept, the one before serves: twice is once.
                 let _ = computer.keep(&record);
             }
-            Err(error) => failed = failed.or(Some(error)),
+            Err(error) => failed = failed.and(Err(error)),
         }
     }
-    failed.map_or(Ok((record, done)), Err)
+    (record, done, failed)
 }
 
 /// Whether the stick's web server is what puts it back: that is reached as long as the computer is not put back.
@@ -197,34 +208,35 @@ pub(super) fn of_stick(run: &mut Run<'_, '_>, login: Option<&Login>) -> Result<(
     if run.record.on_stick.is_empty() {
         return Ok(("as it was found".to_owned(), true));
     }
+    let undone = by_its_way(run, login);
+    let _ = run.computer.keep(&run.record);
+    // Where nothing was sent, as through a port that another program holds, it stands as it was recorded.
+    undone.map_err(|e| e.after(Verdict::Recoverable))
+}
+
+fn by_its_way(run: &mut Run<'_, '_>, login: Option<&Login>) -> Result<(String, bool)> {
+    let lacks = |what| Error::new(ErrorKind::NoSuchPort, what).with_verdict(Verdict::Unknown);
     // Putting back is not stopped half-way.
     let cancel = Cancel::new();
-    let undone = if over_web(&run.record) {
+    if over_web(&run.record) {
         ways::hilink::reach(run).map_err(|e| e.verdict_if_unset(Verdict::Unknown))?;
         let mut link = run.bus.open_http(&run.stick.place)?;
         let mut modem = Modem::over_web(&mut *link, login, &cancel)?;
-        each(&mut run.record, &mut modem)
-    } else if is_over_mbim(run) {
-        let interface = identity::mbim_interface(&run.stick).ok_or_else(|| {
-            Error::new(ErrorKind::NoSuchPort, "the stick's MBIM interface has no control channel")
-                .with_verdict(Verdict::Unknown)
-        })?;
+        return each(&mut run.record, &mut modem);
+    }
+    if is_over_mbim(run) {
+        let interface = identity::mbim_interface(&run.stick)
+            .ok_or_else(|| lacks("the stick's MBIM interface has no control channel"))?;
         let mut link = run.bus.open_messages(&run.stick.place, interface)?;
         let mut modem = Modem::over_mbim(&mut *link, &cancel)?;
-        each(&mut run.record, &mut modem)
-    } else {
-        let mut quiet = Session::new(|_| {}, cancel.clone());
-        let interface = identity::find_at_port(run.bus, &run.stick, &mut quiet)?;
-        let interface = interface.ok_or_else(|| {
-            Error::new(ErrorKind::NoSuchPort, "no port of the stick answers AT commands")
-                .with_verdict(Verdict::Unknown)
-        })?;
-        let mut port = run.bus.open_port(&run.stick.place, interface)?;
-        let mut modem = Modem::over_at(&mut *port, &cancel)?;
-        each(&mut run.record, &mut modem)
-    };
-    let _ = run.computer.keep(&run.record);
-    undone
+        return each(&mut run.record, &mut modem);
+    }
+    let mut quiet = Session::new(|_| {}, cancel.clone());
+    let interface = identity::find_at_port(run.bus, &run.stick, &mut quiet)?
+        .ok_or_else(|| lacks("no port of the stick answers AT commands"))?;
+    let mut port = run.bus.open_port(&run.stick.place, interface)?;
+    let mut modem = Modem::over_at(&mut *port, &cancel)?;
+    each(&mut run.record, &mut modem)
 }
 
 /// Hangs up first, then the rest in the order of the record; each is struck off once it is done.

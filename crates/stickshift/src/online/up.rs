@@ -1,6 +1,6 @@
 //! `up`: every step in order, and everything put back when one fails.
 
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::link::{Bus, ByteLink};
 use crate::modem::{Login, identity};
@@ -75,7 +75,8 @@ pub fn up(
             return Ok(connection);
         } else {
             session.note("port", "what an earlier run left is taken back first");
-            let (left, _) = down::of_computer(computer, &earlier, session)?;
+            let (left, _, back) = down::of_computer(computer, &earlier, session);
+            back?;
             // What was found on the stick then counts, not what that run made of it.
             record.on_stick = if left.stick == record.stick { left.on_stick } else { Vec::new() };
             computer.keep(&record)?;
@@ -234,6 +235,8 @@ fn put_back(mut run: Run<'_, '_>, error: Error, access: &Access<'_>) -> Error {
         let error = if run.pin_entered { error.with("stick-now", "the SIM has its PIN") } else { error };
         return error.with_verdict(left);
     }
+    // Whether a try is spent shows in nothing that is put back.
+    let code = error.verdict().filter(|_| error.has(&Detail::CodeSent)).unwrap_or(Verdict::Recoverable);
     match by_web.unwrap_or_else(|| down::of_stick(&mut run, access.login.as_ref())) {
         Ok((now, is_all)) => {
             if is_all {
@@ -242,7 +245,7 @@ fn put_back(mut run: Run<'_, '_>, error: Error, access: &Access<'_>) -> Error {
             if run.record.on_stick.is_empty() && computer.is_ok() {
                 forget(&mut run, access);
             }
-            error.with("stick-now", now).with_verdict(Verdict::Recoverable)
+            error.with("stick-now", now).with_verdict(code.worse(Verdict::Recoverable))
         }
         Err(e) => {
             let now = format!("not seen: {e}");
