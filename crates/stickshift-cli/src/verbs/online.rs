@@ -155,17 +155,20 @@ struct DownArgs {
     login: WebLogin,
 
     /// What a connection that was kept took back when it ended just before, as its result; `serve` itself says so
+    #[cfg(feature = "web")]
     #[arg(long, value_name = "JSON", hide = true)]
     taken_back: Vec<Earlier>,
 }
 
 /// What was taken back just before.
+#[cfg(feature = "web")]
 #[derive(Clone, Debug)]
 struct Earlier {
     computer: Vec<String>,
     stick: Vec<String>,
 }
 
+#[cfg(feature = "web")]
 impl std::str::FromStr for Earlier {
     type Err = String;
 
@@ -276,9 +279,14 @@ pub(crate) fn run(context: &mut Context, args: OnlineArgs) -> Result<()> {
     match args.verb {
         OnlineVerb::Up(args) => up(context, &args),
         OnlineVerb::Down(args) => {
+            let ended = down(context, &args);
             // What was taken back just before is part of it.
-            let before = if args.taken_back.is_empty() { Verdict::Untouched } else { Verdict::Recoverable };
-            down(context, &args).map_err(|error| error.after(before))
+            #[cfg(feature = "web")]
+            let ended = ended.map_err(|error| match args.taken_back.is_empty() {
+                true => error,
+                false => error.after(Verdict::Recoverable),
+            });
+            ended
         }
         OnlineVerb::Status(args) => status(context, &args),
         OnlineVerb::Apn(args) => apn::run(context, args),
@@ -426,9 +434,26 @@ fn down(context: &mut Context, args: &DownArgs) -> Result<()> {
     };
     let _stays = stays(&mut *computer, &place)?;
     let login = args.login.login()?;
+    #[cfg_attr(not(feature = "web"), expect(unused_mut, reason = "a server adds to it"))]
     let mut taken = online::down(&mut *bus, &place, stick, &mut *computer, login, &mut context.session())?;
+    #[cfg(feature = "web")]
+    tell_earlier(context, &mut taken, &args.taken_back);
+    if !taken.was_online {
+        context.output.outcome_is(Outcome::Untouched);
+    }
+    // A service that is stopped ends well all the same.
+    if taken.left_changed {
+        context.exit = Outcome::Recoverable.exit();
+    }
+    finish_down(context, taken);
+    Ok(())
+}
+
+/// Adds what was taken back just before.
+#[cfg(feature = "web")]
+fn tell_earlier(context: &Context, taken: &mut Taken, all: &[Earlier]) {
     let is_later = taken.was_online;
-    for Earlier { computer, stick } in args.taken_back.iter().rev() {
+    for Earlier { computer, stick } in all.iter().rev() {
         taken.computer.splice(..0, computer.iter().cloned());
         // The later word on the stick counts.
         if !is_later {
@@ -438,15 +463,7 @@ fn down(context: &mut Context, args: &DownArgs) -> Result<()> {
     }
     if taken.was_online && !is_later && !taken.stick.is_empty() {
         context.output.outcome_is(Outcome::Done);
-    } else if !taken.was_online {
-        context.output.outcome_is(Outcome::Untouched);
     }
-    // A service that is stopped ends well all the same.
-    if taken.left_changed {
-        context.exit = Outcome::Recoverable.exit();
-    }
-    finish_down(context, taken);
-    Ok(())
 }
 
 /// The right to take a stick online or offline: whoever keeps it online would dial again.

@@ -359,8 +359,9 @@ fn stopped(supervised: &mut dyn Supervised, past: &Past) -> Result<Taken> {
     if past.was_online && (taken.was_online || past.left != Verdict::Unknown) {
         return Ok(taken);
     }
-    let again = if past.was_online { " again" } else { "" };
-    let error = Error::new(ErrorKind::Interrupted, format!("stopped before it was online{again}"));
+    let what =
+        if past.was_online { "stopped before it was online again" } else { "stopped before it was online" };
+    let error = Error::new(ErrorKind::Interrupted, what);
     Err(match taken.was_online {
         true => error.with("stick-now", taken.stick.join(", ")).with_verdict(Verdict::Recoverable),
         false => error.with_verdict(past.left),
