@@ -204,7 +204,7 @@ fn one_command(failure: &Failure<'_>) -> Option<Said> {
         "the stick answered the commands before: this one takes it longer, or it hangs since",
         match failure.tried.verb {
             "at" => {
-                "give it longer, by `--timeout 180`; if `stickshift at ATI` is not answered either, unplug it, wait five seconds and plug it in"
+                "give it longer, by a larger `--timeout`, in seconds; if `stickshift at ATI` is not answered either, unplug it, wait five seconds and plug it in"
             }
             _ => general::for_kind(ErrorKind::Timeout).1,
         },

@@ -62,7 +62,7 @@ pub(crate) struct ImageConsentArgs {
     #[arg(long, help_heading = "Consents")]
     allow_mismatch: bool,
 
-    /// Flash an image without a signature where one is expected
+    /// Flash an image without a signature where one is expected, or whose signature is not of its contents
     #[arg(long, help_heading = "Consents")]
     allow_unsigned: bool,
 

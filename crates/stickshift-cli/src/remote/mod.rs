@@ -191,11 +191,9 @@ fn one(context: &Context, typed: &Typed, name: &str, prefix: &str) -> Result<Val
     let reads = reads(typed);
     let mut session = Session::open(context, &host)?;
     let outcome = run_and_follow(context, typed, &mut session, reads, prefix, &short(name));
-    // It is left in order whoever wants to stop, and soon.
+    // It is left in order whoever wants to stop, and soon: nobody can interrupt it.
     session.sees_it_through(None);
-    if context.cancel.is_cancelled() {
-        session.hurries();
-    }
+    session.hurries();
     // Without its last line the command may still need them.
     if outcome.is_ok() {
         session.removes_files();

@@ -130,6 +130,7 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
     context.output.flashes(bytes_left(&files, &journal));
     let flashed = flash::flash_files(&mut *bus, &place, &mut files, consents, &mut journal, &mut session)
         .map_err(as_left)?;
+    let recorded = journal.record.stick.software.clone();
     if let Err(e) = journal.finish() {
         session
             .warn("journal-stays", format!("every partition was acknowledged; the record of it stays: {e}"));
@@ -137,10 +138,10 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
     let seen = match &args.port {
         Some(_) => CameBack::Nothing,
         None => {
-            // What an interrupted run wrote may be what it says.
-            let info = flashed.handshake.info.as_ref().filter(|_| !is_touched);
-            let had = info.and_then(|info| info.software.as_deref());
-            came_back(&mut *bus, &place, &files, had, &mut session)?
+            // What an interrupted run wrote may be what it says; that one recorded what was there before.
+            let info = flashed.handshake.info.as_ref();
+            let had = if is_touched { recorded } else { info.and_then(|info| info.software.clone()) };
+            came_back(&mut *bus, &place, &files, had.as_deref(), &mut session)?
         }
     };
     drop(session);

@@ -169,7 +169,12 @@ fn extract(context: &Context, path: &Path, name: &str, output: Option<PathBuf>) 
                 return Ok(());
             }
             // Before anything was written.
-            Err(e) if e.is(ErrorKind::FileNotFound) => missing = Some(e),
+            // The file system that has a link or a folder of this name says more than one that has nothing.
+            Err(e) if e.is(ErrorKind::FileNotFound) => {
+                if missing.is_none() || std::error::Error::source(&e).is_some() {
+                    missing = Some(e);
+                }
+            }
             Err(e) => return Err(e),
         }
     }

@@ -410,7 +410,8 @@ impl<'l> At<'l> {
 
     fn read_answer(&mut self, line: Line<'_>) -> Result<Answer> {
         let Line { mut text, timeout, .. } = line;
-        let deadline = self.link.now() + timeout;
+        let begun = self.link.now();
+        let deadline = begun + timeout;
         let mut buffer = [0; 4096];
         loop {
             let now = self.link.now();
@@ -448,8 +449,10 @@ impl<'l> At<'l> {
                 Progress::More => {}
             }
             let late = self.link.now() >= deadline;
-            // What was sent and changes something is waited for.
-            let stopped = if line.effect == Effect::Reads || text.is_some() { self.check() } else { Ok(()) };
+            // What was sent and changes something is waited for, but not for minutes by somebody who wants to stop.
+            let is_long = timeout > PATIENT && self.link.now() >= begun + HEARD_OUT;
+            let heeds = line.effect == Effect::Reads || text.is_some() || is_long;
+            let stopped = if heeds { self.check() } else { Ok(()) };
             if (late || stopped.is_err()) && text.is_some() {
                 self.link.write(&[ESC])?;
             }
@@ -462,6 +465,8 @@ impl<'l> At<'l> {
     }
 }
 
+/// How long a change that may take minutes is waited for after a request to stop.
+const HEARD_OUT: Duration = Duration::from_secs(10);
 /// Ends the text after a prompt.
 const CTRL_Z: u8 = 0x1a;
 /// Aborts at a prompt.

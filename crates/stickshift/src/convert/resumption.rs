@@ -89,12 +89,11 @@ pub(super) fn drop_stale(
     files: &[FirmwareFile],
     seen: Option<&Identity>,
     session: &mut Session<'_>,
-) -> Result<()> {
-    if let Worth::Stale(why) = worth(&journal.record, files, seen) {
-        session.warn("record-stale", format!("{why}; everything is sent, from partition 1 on"));
-        journal.start_over().map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
-    }
-    Ok(())
+) -> Result<bool> {
+    let Worth::Stale(why) = worth(&journal.record, files, seen) else { return Ok(false) };
+    session.warn("record-stale", format!("{why}; everything is sent, from partition 1 on"));
+    journal.start_over().map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
+    Ok(true)
 }
 
 /// Adds to the plan of a resumed run what is left out and what is left to send, by name.

@@ -40,9 +40,10 @@ pub fn convert(
         loader.refuse_erasing(request.consents.erase)?;
     }
     let mut journal = open_journal(planned, request, folder).map_err(untouched)?;
-    drop_stale(&mut journal, &request.files, planned.before.as_ref(), session)?;
-    // What an interrupted run wrote may be what it runs now.
-    let is_as_before = !journal.record.touched;
+    let is_stale = drop_stale(&mut journal, &request.files, planned.before.as_ref(), session)?;
+    // What an interrupted run wrote may be what it runs now; that one recorded what was there before.
+    let is_as_before = is_stale || !journal.record.touched;
+    let recorded = journal.record.stick.software.clone();
     let mut travel = Travel { place, journal: &mut journal, changed: false, told: None };
     let outcome = travel.run(bus, &planned.steps, request, session);
     let (changed, told) = (travel.changed, travel.told.take());
@@ -60,7 +61,10 @@ pub fn convert(
         session.warn("journal-stays", format!("the work is done; the record of it stays: {e}"));
     }
     let before = planned.before.clone();
-    let ran = before.as_ref().and_then(|before| before.firmware.clone()).or(told).filter(|_| is_as_before);
+    let ran = match is_as_before {
+        true => before.as_ref().and_then(|before| before.firmware.clone()).or(told),
+        false => recorded,
+    };
     let shown = shown(before.as_ref(), ran.as_deref(), &after, request);
     Ok(Converted { before, after, shown })
 }

@@ -44,7 +44,8 @@ impl<'l> Modem<'l> {
         if refused && !(by_web && error.refusal().is_some()) {
             return Err(error);
         }
-        let late = !refused && error.refusal().is_none();
+        let answered = error.is(ErrorKind::AtRefused) && !self.standing().is_in_doubt();
+        let late = !refused && !answered && error.refusal().is_none();
         let before = self.standing();
         let seen = self.looking(|modem| {
             let first = if late { modem.wait_for(look)? } else { look(modem)? };

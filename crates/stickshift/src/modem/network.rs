@@ -429,9 +429,10 @@ impl Modem<'_> {
     fn network_by_number(&mut self) -> Result<Option<at_net::Operator>> {
         let at = self.only_at("networks")?;
         at.run_if_known(&at_net::name_by_number())?;
-        let now = at.run_if_known(&at_net::operator())?;
-        at.run_if_known(&at_net::name_in_words())?;
-        Ok(now)
+        let now = at.run_if_known(&at_net::operator());
+        // What was seen counts, whatever comes of this one.
+        let _ = at.run_if_known(&at_net::name_in_words());
+        now
     }
 
     fn use_network_over_mbim(&mut self, number: Option<&str>) -> Result<bool> {

@@ -505,7 +505,15 @@ fn use_code_over_web(web: &mut Hilink<'_>, code: PinUse<'_>, before: &SimStatus)
     let now = match looked {
         Ok(Some(now)) => now,
         Ok(None) => return Err(error),
-        // The code went out all the same.
+        // Its end counts, and the code went out all the same.
+        Err(why)
+            if matches!(
+                why.kind(),
+                ErrorKind::Interrupted | ErrorKind::LoginRefused | ErrorKind::LoginLocked
+            ) =>
+        {
+            return Err(why.because(error).detail(Detail::CodeSent).with_verdict(Verdict::Unknown));
+        }
         Err(why) => return Err(error.with("look", format!("failed: {why}"))),
     };
     let tries = if code.unblocks() { now.puk_tries } else { now.pin_tries };

@@ -66,7 +66,8 @@ impl Entry {
         let (words, ids) =
             match value.rsplit_once('[').and_then(|(words, rest)| Some((words, rest.strip_suffix(']')?))) {
                 Some((words, ids)) if ids.parse::<UsbId>().is_ok() => {
-                    self.ids = ids.parse().ok();
+                    // Those of what is listed behind it are not its own.
+                    self.ids = self.ids.or(ids.parse().ok());
                     (words, true)
                 }
                 Some((words, vendor)) if id(vendor).is_some() => {

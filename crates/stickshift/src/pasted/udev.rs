@@ -197,8 +197,8 @@ impl Block {
         match key {
             "ID_VENDOR_ID" | "ID_USB_VENDOR_ID" => self.vendor = id(value),
             "ID_MODEL_ID" | "ID_USB_MODEL_ID" => self.product = id(value),
-            // Those of the kernel alone: `PRODUCT=12d1/1001/0`.
-            "PRODUCT" => {
+            // Those of the kernel alone: `PRODUCT=12d1/1001/0`. Input devices have four parts.
+            "PRODUCT" if value.split('/').count() == 3 => {
                 let mut ids = value.split('/').map(|part| u16::from_str_radix(part, 16).ok());
                 self.vendor = self.vendor.or(ids.next().flatten());
                 self.product = self.product.or(ids.next().flatten());

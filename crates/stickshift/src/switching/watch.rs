@@ -534,9 +534,8 @@ impl<'a> Watcher<'a> {
     ) -> bool {
         workers.finish();
         self.hear(now, workers, session, news);
-        self.places
-            .iter()
-            .any(|(_, state)| matches!(state.phase, Phase::Expected { .. } | Phase::Settling { .. }))
+        // Where ports are still made, the switch itself was seen.
+        self.places.iter().any(|(_, state)| matches!(state.phase, Phase::Expected { .. }))
     }
 
     /// What is known of a place; a place that was not seen before begins.

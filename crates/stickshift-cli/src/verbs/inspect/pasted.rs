@@ -429,6 +429,9 @@ impl PastedModem {
                 "it sees no SIM: take it out, look at its contacts and its orientation, and plug the stick in again"
                     .to_owned()
             }
+            ("failed", _) if modem.failed.as_deref() == Some("sim-error") => {
+                "its SIM does not work: try it in a phone, clean its contacts, and plug the stick in again".to_owned()
+            }
             _ if modem.told_by == Teller::HuaweiPage => {
                 "it is online by itself once its page is set up: stickshift hilink status, or stickshift identify".to_owned()
             }

@@ -189,7 +189,8 @@ pub fn parse(text: &str) -> Result<Parsed> {
                 Some(source) => parsed.source = Some(source.trim().to_owned()),
                 None if lines::is_assignment(&comment) => {
                     parsed.commented_out.get_or_insert(number);
-                    is_over = true;
+                    // One option that is commented out ends no block.
+                    is_over |= comment.trim_start().starts_with("Default");
                 }
                 // What a page puts above it is often the path of the file.
                 None if comment.is_empty() || comment.starts_with('/') => {}

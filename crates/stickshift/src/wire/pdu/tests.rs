@@ -327,6 +327,7 @@ fn ussd_texts_as_they_come() {
         assert_eq!(ussd_text(raw, scheme), raw);
     }
     assert_eq!(ussd_text(&packed("5.50 €"), 15), "5.50 €");
+    assert_eq!(ussd_text("672C624B673A", 72), "本手机");
     // Nothing that makes sense, and half a character.
     for raw in ["Balance: 5", "ABC", "", "D83D", "FFFFFFFF"] {
         assert_eq!(ussd_text(raw, 72), raw);

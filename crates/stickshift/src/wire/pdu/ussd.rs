@@ -24,7 +24,7 @@ pub fn ussd_text(raw: &str, scheme: u8) -> String {
     if raw.bytes().all(|b| b.is_ascii_digit()) {
         return digits(raw, &octets, declared, scheme);
     }
-    if let Some(text) = shown_by_every_octet(&octets) {
+    if let Some(text) = shown_by_every_octet(&octets, declared) {
         return text;
     }
     let all = [Alphabet::Gsm7, Alphabet::Ucs2, Alphabet::Data];
@@ -44,8 +44,12 @@ pub fn ussd_text(raw: &str, scheme: u8) -> String {
 
 /// A text whose every octet shows how it is coded: six or more that are all plain ASCII, of which packed 7-bit text has one in two at most
 /// by chance, or UCS-2 in which only emoji stand beside Latin letters.
-fn shown_by_every_octet(octets: &[u8]) -> Option<String> {
+/// Two octets of a Chinese character may both be ASCII, too: where UCS-2 is declared, a blank or a digit tells them apart.
+fn shown_by_every_octet(octets: &[u8], declared: Alphabet) -> Option<String> {
     let ascii = std::str::from_utf8(octets).ok().filter(|text| octets.len() >= 6 && is_plain(text));
+    let tells =
+        |text: &&str| declared != Alphabet::Ucs2 || text.contains(|c: char| c == ' ' || c.is_ascii_digit());
+    let ascii = ascii.filter(tells);
     if let Some(ascii) = ascii {
         return Some(ascii.to_owned());
     }
