@@ -9,14 +9,16 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::at::sim as at_sim;
-use crate::error::{Detail, Error, ErrorKind, RefusalFamily, Result, Tried, Verdict};
-use crate::hilink::{Hilink, pin as web_pin};
+use crate::error::{Detail, Error, ErrorKind, Result, Tried, Verdict};
+use crate::hilink::pin as web_pin;
 use crate::link::Changes;
 use crate::mbim::{self, Mbim};
 use crate::modem::locks::{lock_of, locked};
 use crate::modem::look::Seen;
 use crate::modem::{Modem, Way};
 use crate::wire::mbim::basic::{self, PinOperation, ReadyState};
+
+mod over_web;
 
 /// What the SIM waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -331,7 +333,7 @@ impl Modem<'_> {
                 PinUse::Change(pin, new) => at_sim::change(pin, new),
                 PinUse::Unblock(puk, new) => at_sim::unblock(puk, new),
             }),
-            Way::Web(web) => use_code_over_web(web, code, &before),
+            Way::Web(web) => over_web::use_code(web, code, &before),
             Way::Mbim(mbim) => mbim.run(&match code {
                 PinUse::Enter(pin) => mbim::use_pin(basic::PIN1, PinOperation::Enter, pin, ""),
                 PinUse::Enable(pin) => mbim::use_pin(basic::PIN1, PinOperation::Enable, pin, ""),
@@ -340,7 +342,7 @@ impl Modem<'_> {
                 PinUse::Unblock(puk, new) => mbim::use_pin(basic::PUK1, PinOperation::Enter, puk, new),
             }),
         };
-        let sent = sent.map_err(|e| match (code, is_wrong_code(&e)) {
+        let sent = sent.map_err(|e| match (code, over_web::is_wrong_code(&e)) {
             (PinUse::Disable(_), _) if e.refusal().is_some() => e.detail(Detail::Tried(Tried::PinOff)),
             (_, true) => Error::new(ErrorKind::WrongPin, "the code is wrong").because(e),
             _ => e,
@@ -486,46 +488,6 @@ impl Modem<'_> {
             (Err(error), _) => Err(error),
         }
     }
-}
-
-/// Sends a code. Where the session was over it goes out again in a new one, if the stick shows that no try was counted.
-fn use_code_over_web(web: &mut Hilink<'_>, code: PinUse<'_>, before: &SimStatus) -> Result<()> {
-    let call = web_pin::operate(match code {
-        PinUse::Enter(pin) => web_pin::Operation::Enter(pin),
-        PinUse::Enable(pin) => web_pin::Operation::Enable(pin),
-        PinUse::Disable(pin) => web_pin::Operation::Disable(pin),
-        PinUse::Change(pin, new) => web_pin::Operation::Change(pin, new),
-        PinUse::Unblock(puk, new) => web_pin::Operation::Unblock(puk, new),
-    });
-    let Err(error) = web.call(&call) else { return Ok(()) };
-    let looked = web.renew_after(&error).and_then(|is_over| match is_over {
-        true => web.call(&web_pin::status()).map(Some),
-        false => Ok(None),
-    });
-    let now = match looked {
-        Ok(Some(now)) => now,
-        Ok(None) => return Err(error),
-        // Its end counts, and the code went out all the same.
-        Err(why)
-            if matches!(
-                why.kind(),
-                ErrorKind::Interrupted | ErrorKind::LoginRefused | ErrorKind::LoginLocked
-            ) =>
-        {
-            return Err(why.because(error).detail(Detail::CodeSent).with_verdict(Verdict::Unknown));
-        }
-        Err(why) => return Err(error.with("look", format!("failed: {why}"))),
-    };
-    let tries = if code.unblocks() { now.puk_tries } else { now.pin_tries };
-    let same = tries.is_some() && tries == code.tries(before) && of_web(now.state) == before.state;
-    let asked_for = now.pin_enabled == before.asked_for;
-    // A new PIN leaves no trace.
-    if same && asked_for && !matches!(code, PinUse::Change(..)) { web.call(&call) } else { Err(error) }
-}
-
-/// Whether a web page says that a code was wrong, in one of its ways.
-fn is_wrong_code(error: &Error) -> bool {
-    matches!(error.refusal_of(RefusalFamily::Hilink), Some(101_007 | 103_002..=103_004))
 }
 
 /// How long a SIM that is starting is waited for.

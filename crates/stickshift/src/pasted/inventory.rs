@@ -77,7 +77,7 @@ impl Entry {
                 _ => (value, false),
             };
         match name {
-            _ if ids => self.model = string(words),
+            _ if ids => self.model = self.model.take().or(string(words)),
             "product" => self.model = string(value),
             "vendor" => self.maker = string(value),
             "version" => self.release = bcd(value),

@@ -25,6 +25,9 @@ fn lshw_is_read_with_ids_in_any_language() {
         .replace("vendor:", "Hersteller:")
         .replace("bus info:", "Bus-Informationen:");
     assert_eq!(told(&german), [wanted]);
+    let alone = LSHW.split("  *-network").next().unwrap();
+    let others = "$ lspci -nnk\n02:00.0 Network controller [0280]: Intel [8086:24f3]\n\tSubsystem: Lenovo Device [17aa:2258]\n";
+    assert_eq!(told(&format!("{alone}{others}")), [wanted]);
     let json = "[\n{\n\"id\" : \"usb:0\",\n\"class\" : \"communication\",\n\"product\" : \"HUAWEI Mobile [12D1:1436]\",\n\
         \"vendor\" : \"HUAWEI Technology [12D1]\",\n\"businfo\" : \"usb@3:2\",\n\"configuration\" : {\n\"driver\" : \"option\"\n}\n}\n]\n";
     assert_eq!(told(json), ["3-2 12d1:1436 modem; HUAWEI Technology, HUAWEI Mobile, -; lshw"]);
