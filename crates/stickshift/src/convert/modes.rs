@@ -52,24 +52,16 @@ pub(super) fn leave_cdrom(
     goals: &[Goal],
     session: &mut Session<'_>,
 ) -> Result<()> {
-    let mut acted = None;
-    try_goals(bus, stick, goals, &mut acted, session).map_err(|e| at_least(e, acted))
+    let mut left = Verdict::Untouched;
+    try_goals(bus, stick, goals, &mut left, session).map_err(|e| e.after(left))
 }
 
-/// The error of a step before which the stick was left as `acted`: it takes nothing of that back.
-pub(super) fn at_least(error: Error, acted: Option<Verdict>) -> Error {
-    match (error.verdict(), acted) {
-        (Some(Verdict::Untouched) | None, Some(acted)) => error.with_verdict(acted),
-        _ => error,
-    }
-}
-
-/// `acted` becomes the verdict of the last goal that got a message out.
+/// `left` becomes what all goals that got a message out leave.
 fn try_goals(
     bus: &mut dyn Bus,
     stick: &Stick,
     goals: &[Goal],
-    acted: &mut Option<Verdict>,
+    left: &mut Verdict,
     session: &mut Session<'_>,
 ) -> Result<()> {
     let catalogue = Catalogue::builtin();
@@ -87,9 +79,7 @@ fn try_goals(
             switching::switch_and_wait(bus, prepared, session)
         });
         let Err(e) = outcome else { return Ok(()) };
-        if e.verdict() != Some(Verdict::Untouched) {
-            *acted = Some(e.verdict().unwrap_or(Verdict::Unknown));
-        }
+        *left = left.worse(e.verdict().unwrap_or(Verdict::Unknown));
         if e.is(ErrorKind::Interrupted) {
             return Err(e);
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::convert::boot_pin::wait_for_boot_rom;
 use crate::convert::journal::{FileRecord, Journal, Secret};
 use crate::convert::load::find;
-use crate::convert::modes::{at_least, enter_download, leave_cdrom, settled, stop_updates};
+use crate::convert::modes::{enter_download, leave_cdrom, settled, stop_updates};
 use crate::convert::plan::{ConversionPlan, NO_WEB_PAGE, Step, needs_loader};
 use crate::convert::proof::{prove, shown};
 use crate::convert::request::{ConvertRequest, Converted};
@@ -205,7 +205,7 @@ impl Travel<'_> {
                 match stick.mode {
                     // The web server's request led there.
                     Mode::Cdrom => leave_cdrom(bus, &stick, &[Goal::Serial], session)
-                        .map_err(|e| at_least(e, Some(Verdict::Recoverable))),
+                        .map_err(|e| e.after(Verdict::Recoverable)),
                     _ => Ok(()),
                 }
             }
